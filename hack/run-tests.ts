@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+
+/**
+ * Runs the unit tests, then the integration tests on a real control plane, and closes with the true counts:
+ * `N passed, N failed[, N skipped]` alone on the last line. Exit 1 on any failure, on a run without tests,
+ * and in CI on any skip.
+ */
+
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** One line of mocha's json-stream reporter. */
+type Line = [event: string, details: Record<string, unknown>];
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    unit: { type: 'boolean', default: false },
+    integration: { type: 'boolean', default: false },
+  },
+});
+
+const SUITES = {
+  unit: ['--config', '.mocharc.json'],
+  integration: ['--config', '.mocharc.integration.json'],
+} as const;
+
+const chosen = (Object.keys(SUITES) as (keyof typeof SUITES)[]).filter(
+  (suite) => values[suite] || values.unit === values.integration,
+);
+
+const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+let isBroken = false;
+for (const suite of chosen) {
+  process.stdout.write(`\n${suite} tests\n`);
+  const status = await runSuite([...SUITES[suite], ...positionals], total);
+  isBroken ||= status !== 0;
+}
+const isCi = process.env['CI'] === 'true';
+const isShort = total.passed === 0 || (isCi && total.skipped > 0);
+if (isCi && total.skipped > 0)
+  process.stdout.write('\nIn CI a skipped test is a failure: everything it needs can be had here.\n');
+process.stdout.write(
+  `\n${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}\n`,
+);
+process.exitCode = isBroken || isShort || total.failed > 0 ? 1 : 0;
+
+/** Runs mocha once, prints what a person wants to see, adds to the counts. Resolves its exit code. */
+function runSuite(args: readonly string[], counts: Counts): Promise<number> {
+  const started = Date.now();
+  const mocha = spawn(
+    process.execPath,
+    ['node_modules/mocha/bin/mocha.js', ...args, '--reporter', 'hack/mocha-lines.cjs'],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  const lines = createInterface({ input: mocha.stdout });
+  lines.on('line', (text) => {
+    const line = parsed(text);
+    if (line === undefined) process.stdout.write(`${text}\n`);
+    else report(line, counts);
+  });
+  return new Promise((resolve) => {
+    mocha.once('close', (code) => {
+      process.stdout.write(`  ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
+      resolve(code ?? 1);
+    });
+  });
+}
+
+function parsed(text: string): Line | undefined {
+  if (!text.startsWith('\u0001')) return undefined;
+  return JSON.parse(text.slice(1)) as Line;
+}
+
+function report([event, details]: Line, counts: Counts): void {
+  const title = String(details['title']);
+  if (event === 'suite') process.stdout.write(`  ${title}\n`);
+  if (event === 'pass') counts.passed += 1;
+  if (event === 'slow') process.stdout.write(`    ✓ ${title} (${details['seconds']} s)\n`);
+  if (event === 'pending') {
+    counts.skipped += 1;
+    process.stdout.write(`    - skipped: ${title}\n`);
+  }
+  if (event === 'fail') {
+    counts.failed += 1;
+    process.stdout.write(`    ✗ ${title}\n${String(details['error']).replace(/^/gm, '        ')}\n`);
+  }
+}
