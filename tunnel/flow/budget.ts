@@ -1,0 +1,54 @@
+import { INITIAL_WINDOW_BYTES } from '../wire/limits.ts';
+
+/** Share of the budget that windows may grow into; the rest is kept for admitting streams. */
+const GROWTH_SHARE = 0.75;
+
+/**
+ * Bytes this process may hold for its peers: a fixed reserve per admitted stream, and a shared pool in which windows grow.
+ * Invariant: reserved + grown <= limit, unless the limit was lowered under running streams.
+ */
+export class Budget {
+  #limitBytes: number;
+  #streams = 0;
+  #grownBytes = 0;
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes;
+  }
+
+  /** Reserves and growth, in bytes. */
+  get usedBytes(): number {
+    return this.#streams * INITIAL_WINDOW_BYTES + this.#grownBytes;
+  }
+
+  get limitBytes(): number {
+    return this.#limitBytes;
+  }
+
+  /** New limit, live. Shrinking takes nothing from running streams: it stops growth and admission. */
+  set limitBytes(bytes: number) {
+    this.#limitBytes = bytes;
+  }
+
+  /** Admits one stream. False: no reserve is left. */
+  reserve(): boolean {
+    if (this.usedBytes + INITIAL_WINDOW_BYTES > this.#limitBytes) return false;
+    this.#streams += 1;
+    return true;
+  }
+
+  /** Gives back the reserve of one stream and what its window had grown by. */
+  release(grownBytes: number): void {
+    if (this.#streams === 0 || grownBytes > this.#grownBytes) throw new RangeError('released more than was taken');
+    this.#streams -= 1;
+    this.#grownBytes -= grownBytes;
+  }
+
+  /** Lets a window grow by at most `wantedBytes`; returns how much, 0 when the pool is empty. */
+  grow(wantedBytes: number): number {
+    const poolBytes = this.#limitBytes * GROWTH_SHARE - this.#grownBytes;
+    const granted = Math.max(0, Math.min(wantedBytes, poolBytes, this.#limitBytes - this.usedBytes));
+    this.#grownBytes += Math.floor(granted);
+    return Math.floor(granted);
+  }
+}

@@ -1,0 +1,104 @@
+import { ProtocolError } from '../errors.ts';
+import { ErrorCode, FrameType } from '../wire/codes.ts';
+import { type Document, type Goaway, type Hello, type Slots, type Welcome, welcomeOf } from '../wire/documents.ts';
+import { encode } from '../wire/encode.ts';
+import type { Frame } from '../wire/frame.ts';
+import type { RequestHead } from '../wire/head.ts';
+import { Session, type SessionEnd, type SessionOptions } from './session.ts';
+import { VERSIONS } from './settings.ts';
+import type { Stream } from './stream.ts';
+
+export interface AgentSessionEvents {
+  /** The handshake is complete. */
+  onReady(welcome: Welcome): void;
+  /** A request. Attach the stream's events before returning, or refuse it. */
+  onStream(stream: Stream, head: RequestHead): void;
+  onConfig(document: Document): void;
+  /** The gateway leaves: dial the next session, then drain this one. */
+  onLeaving(goaway: Goaway): void;
+  /** Once, last. */
+  onEnd(end: SessionEnd): void;
+}
+
+export interface AgentSessionOptions extends SessionOptions {
+  readonly hello: Hello;
+  readonly events: AgentSessionEvents;
+}
+
+/** The agent's end: greets first, serves the streams that the gateway opens. */
+export class AgentSession {
+  readonly session: Session;
+  readonly #agent: AgentSessionOptions;
+
+  constructor(options: AgentSessionOptions) {
+    this.session = new Session(options, {
+      receive: (frame) => this.#receive(frame),
+      leaving: (goaway) => options.events.onLeaving(goaway),
+      forgotten: () => {},
+      ended: (end) => options.events.onEnd(end),
+    });
+    this.#agent = options;
+  }
+
+  /** Sends HELLO and starts to receive. */
+  greet(): void {
+    this.session.document(FrameType.Hello, this.#agent.hello);
+    this.session.listen();
+  }
+
+  /** Announces worker slots that became free. */
+  announce(slots: Slots): void {
+    if (!this.session.isClosed) this.session.writer.slots(slots);
+  }
+
+  health(document: object): void {
+    if (this.session.state === 'open' || this.session.state === 'draining')
+      this.session.document(FrameType.Health, document);
+  }
+
+  #receive(frame: Frame): void {
+    switch (frame.type) {
+      case FrameType.Welcome:
+        return this.#receiveWelcome(frame.document);
+      case FrameType.Open:
+        return this.#receiveOpen(frame);
+      case FrameType.Config:
+        return this.#agent.events.onConfig(frame.document);
+      default:
+        throw new ProtocolError(`a gateway does not send frame type ${frame.type}`);
+    }
+  }
+
+  #receiveWelcome(document: Document): void {
+    const welcome = welcomeOf(document);
+    if (!VERSIONS.includes(welcome.version)) {
+      throw new ProtocolError(`the gateway chose version ${welcome.version}`, ErrorCode.Version);
+    }
+    this.session.advance('greeted');
+    this.#agent.events.onReady(welcome);
+  }
+
+  #receiveOpen({ streamId, isEnd, head }: Extract<Frame, { type: typeof FrameType.Open }>): void {
+    const trouble = this.#cannotAdmit();
+    if (trouble !== undefined) {
+      this.session.streams.see(streamId);
+      this.session.writer.control(encode({ type: FrameType.Refused, streamId, ...trouble }));
+      return;
+    }
+    const stream = this.session.admit(streamId, 'remote');
+    this.#agent.events.onStream(stream, head);
+    if (isEnd) stream.receiveEnd([]);
+  }
+
+  /** Why no stream can be admitted; takes the reserve when one can. */
+  #cannotAdmit(): { code: ErrorCode; detail: string } | undefined {
+    if (this.session.state === 'draining') return { code: ErrorCode.Draining, detail: 'the agent is leaving' };
+    if (this.session.streams.size >= this.session.settings.maxStreams) {
+      return { code: ErrorCode.Overload, detail: `${this.session.settings.maxStreams} streams are open` };
+    }
+    if (!this.session.budget.reserve()) {
+      return { code: ErrorCode.Overload, detail: `${this.session.budget.limitBytes} bytes of buffers are taken` };
+    }
+    return undefined;
+  }
+}

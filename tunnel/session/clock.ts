@@ -1,0 +1,7 @@
+/** The time a session needs. process/clock.ts satisfies it; tests bring their own. */
+export interface SessionClock {
+  /** Monotonic milliseconds. */
+  nowMs(): number;
+  /** Calls `run` once after `delayMs`; the returned function cancels. */
+  after(delayMs: number, run: () => void): () => void;
+}

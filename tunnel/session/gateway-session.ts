@@ -1,0 +1,131 @@
+import { ProtocolError } from '../errors.ts';
+import { FrameType } from '../wire/codes.ts';
+import { type Document, type Goaway, type Hello, helloOf, type Slots } from '../wire/documents.ts';
+import { encode } from '../wire/encode.ts';
+import type { Frame } from '../wire/frame.ts';
+import type { RequestHead } from '../wire/head.ts';
+import { MAX_STREAM_ID } from '../wire/limits.ts';
+import { Session, type SessionEnd, type SessionOptions } from './session.ts';
+import { choose } from './settings.ts';
+import type { Stream } from './stream.ts';
+
+export interface GatewaySessionEvents {
+  /** The handshake is complete: streams may be opened into the announced slots. */
+  onReady(hello: Hello): void;
+  /** Slots became free. */
+  onSlots(): void;
+  onHealth(document: Document): void;
+  /** The agent leaves: no new streams here. */
+  onLeaving(goaway: Goaway): void;
+  /** Once, last. */
+  onEnd(end: SessionEnd): void;
+}
+
+export interface GatewaySessionOptions extends SessionOptions {
+  readonly sessionId: string;
+  readonly replicaId: string;
+  readonly gatewayVersion: string;
+  readonly events: GatewaySessionEvents;
+}
+
+export type SlotPool = keyof Slots;
+
+/** The gateway's end: opens streams into slots that the agent announced. */
+export class GatewaySession {
+  readonly id: string;
+  readonly session: Session;
+  readonly #gateway: GatewaySessionOptions;
+  readonly #free = { ordinary: 0, longRunning: 0 };
+  readonly #poolOf = new WeakMap<Stream, SlotPool>();
+
+  constructor(options: GatewaySessionOptions) {
+    this.session = new Session(options, {
+      receive: (frame) => this.#receive(frame),
+      leaving: (goaway) => this.#leaving(goaway),
+      forgotten: (stream) => this.#forgotten(stream),
+      ended: (end) => options.events.onEnd(end),
+    });
+    this.id = options.sessionId;
+    this.#gateway = options;
+  }
+
+  /** Free slots of the agent's pool as far as we know; never below what is really free. */
+  freeSlots(pool: SlotPool): number {
+    return this.#free[pool];
+  }
+
+  /** Whether a request of this pool may be opened now. */
+  hasRoom(pool: SlotPool): boolean {
+    return (
+      this.session.state === 'open' &&
+      this.#free[pool] > 0 &&
+      this.session.streams.size < this.session.settings.maxStreams
+    );
+  }
+
+  /**
+   * Opens a stream for a request. The caller attaches its events before the next turn.
+   * undefined: no slot, too many streams, no reserve in the budget, or the session is leaving.
+   */
+  open(head: RequestHead, isEnd: boolean): Stream | undefined {
+    const pool = head.isLongRunning ? 'longRunning' : 'ordinary';
+    if (!this.hasRoom(pool) || this.session.streams.lastId >= MAX_STREAM_ID) return undefined;
+    const streamId = this.session.streams.lastId + 1;
+    const frame = encode({ type: FrameType.Open, streamId, isEnd, head });
+    if (!this.session.budget.reserve()) return undefined;
+    const stream = this.session.admit(streamId, 'local');
+    this.#free[pool] -= 1;
+    this.#poolOf.set(stream, pool);
+    stream.sendFrame(frame);
+    if (isEnd) stream.endSilently();
+    return stream;
+  }
+
+  /** Sends limits and timeouts; an older generation is ignored by the agent. */
+  configure(document: object): void {
+    if (this.session.state === 'open' || this.session.state === 'draining')
+      this.session.document(FrameType.Config, document);
+  }
+
+  #receive(frame: Frame): void {
+    switch (frame.type) {
+      case FrameType.Hello:
+        return this.#receiveHello(frame.document);
+      case FrameType.Head:
+      case FrameType.Refused:
+        return this.session.streams.receive(frame);
+      case FrameType.Slots:
+        this.#free.ordinary += frame.slots.ordinary;
+        this.#free.longRunning += frame.slots.longRunning;
+        return this.#gateway.events.onSlots();
+      case FrameType.Health:
+        return this.#gateway.events.onHealth(frame.document);
+      default:
+        throw new ProtocolError(`an agent does not send frame type ${frame.type}`);
+    }
+  }
+
+  #leaving(goaway: Goaway): void {
+    this.session.streams.failBeyond(goaway.lastStreamId, goaway.reason);
+    this.#gateway.events.onLeaving(goaway);
+  }
+
+  /** A stream whose OPEN never left us spent no slot at the agent. */
+  #forgotten(stream: Stream): void {
+    const pool = this.#poolOf.get(stream);
+    if (pool === undefined || stream.isKnownToPeer || this.session.isClosed) return;
+    this.#free[pool] += 1;
+    queueMicrotask(() => this.#gateway.events.onSlots());
+  }
+
+  #receiveHello(document: Document): void {
+    const hello = helloOf(document);
+    const { sessionId, replicaId, gatewayVersion } = this.#gateway;
+    const chosen = choose(hello);
+    this.#free.ordinary = hello.slots.ordinary;
+    this.#free.longRunning = hello.slots.longRunning;
+    this.session.document(FrameType.Welcome, { ...chosen, sessionId, replicaId, gatewayVersion });
+    this.session.advance('greeted');
+    this.#gateway.events.onReady(hello);
+  }
+}

@@ -1,0 +1,283 @@
+import { ProtocolError } from '../errors.ts';
+import type { Budget } from '../flow/budget.ts';
+import { ErrorCode, FrameType, nameOf } from '../wire/codes.ts';
+import { decodeMessage } from '../wire/decode.ts';
+import { type Document, type Goaway, goawayOf } from '../wire/documents.ts';
+import { encode } from '../wire/encode.ts';
+import type { Frame } from '../wire/frame.ts';
+import type { SessionClock } from './clock.ts';
+import { Keepalive } from './keepalive.ts';
+import { advanceSession, type SessionEvent, type SessionState } from './session-state.ts';
+import { HANDSHAKE_TIMEOUT_MS, type SessionSettings } from './settings.ts';
+import { Stream, type StreamPort } from './stream.ts';
+import { Streams } from './streams.ts';
+import type { Transport } from './transport.ts';
+import { Writer } from './writer.ts';
+
+/** What is particular to one end. */
+export interface SessionRole {
+  /** Handles a frame that only this end may receive. @throws ProtocolError for any other. */
+  receive(frame: Frame): void;
+  /** The peer leaves. */
+  leaving(goaway: Goaway): void;
+  /** A stream is gone. */
+  forgotten(stream: Stream): void;
+  /** Once, last; every stream has failed before. */
+  ended(end: SessionEnd): void;
+}
+
+export interface SessionOptions {
+  readonly transport: Transport;
+  readonly clock: SessionClock;
+  /** Of the process: shared by all its sessions. */
+  readonly budget: Budget;
+  readonly settings: SessionSettings;
+  readonly random: () => number;
+}
+
+/** Why a session ended. */
+export interface SessionEnd {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** Counters for tests and people. */
+export interface SessionCounts {
+  readonly streams: number;
+  readonly queuedBytes: number;
+  readonly bufferedBytes: number;
+  readonly controlFrames: number;
+}
+
+/**
+ * Many streams over one transport: what both ends have in common.
+ *
+ *   gateway                             agent
+ *      |  <------------- HELLO            |   within 5 s of the upgrade
+ *      |  WELCOME, CONFIG ------------->  |   open
+ *      |  OPEN, DATA… ----------------->  |
+ *      |  <----- HEAD, DATA…, END, SLOTS  |
+ *      |  <---------------------- GOAWAY  |   draining: running streams finish
+ *
+ * GatewaySession and AgentSession bring the role: which frames that end may receive and what they mean.
+ */
+export class Session {
+  readonly streams = new Streams();
+  readonly writer: Writer;
+  readonly #role: SessionRole;
+  readonly #port: StreamPort;
+  readonly #options: SessionOptions;
+  readonly #keepalive: Keepalive;
+  readonly #cancelHandshake: () => void;
+  #settings: SessionSettings;
+  #state: SessionState = 'greeting';
+  #isListening = false;
+  #end: SessionEnd = { code: ErrorCode.None, reason: 'the connection closed' };
+
+  constructor(options: SessionOptions, role: SessionRole) {
+    const { transport, clock, random, settings } = options;
+    this.#options = options;
+    this.#role = role;
+    this.#settings = settings;
+    this.writer = new Writer({
+      transport,
+      clock,
+      deadlines: () => this.#settings,
+      onDead: (error) => this.fail(error),
+    });
+    this.#keepalive = new Keepalive({
+      clock,
+      random,
+      intervalMs: settings.pingIntervalMs,
+      ping: (token) => this.writer.control(encode({ type: FrameType.Ping, token })),
+      onSilent: (ms) =>
+        this.fail(new ProtocolError(`no byte from the peer for ${Math.round(ms)} ms`, ErrorCode.Silent)),
+    });
+    this.#cancelHandshake = clock.after(HANDSHAKE_TIMEOUT_MS, () =>
+      this.fail(new ProtocolError(`no greeting within ${HANDSHAKE_TIMEOUT_MS} ms`, ErrorCode.HandshakeTimeout)),
+    );
+    this.#port = this.#streamPort();
+  }
+
+  get budget(): Budget {
+    return this.#options.budget;
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  get settings(): SessionSettings {
+    return this.#settings;
+  }
+
+  /** New bounds, live. Running streams keep what they have. */
+  set settings(settings: SessionSettings) {
+    this.#settings = settings;
+  }
+
+  get rttMs(): number | undefined {
+    return this.#keepalive.rttMs;
+  }
+
+  get counts(): SessionCounts {
+    return { ...this.streams.bytes, streams: this.streams.size, controlFrames: this.writer.waiting.control };
+  }
+
+  /** Starts to receive. Separate from the constructor so that the owner can finish its own first. */
+  listen(): void {
+    if (this.#isListening) return;
+    this.#isListening = true;
+    this.#options.transport.listen({
+      onMessage: (message) => this.#receive(message),
+      onClose: (reason) => this.#closed(reason),
+    });
+  }
+
+  /** Accepts no new streams; running ones finish, then the session closes. */
+  drain(code: ErrorCode, reason: string): void {
+    if (this.#state === 'closed') return;
+    this.goaway(code, reason);
+    if (this.#state === 'greeting') return this.close(code, reason);
+    this.advance('goaway');
+    this.#closeIfDrained();
+  }
+
+  /** Says goodbye and closes now; running streams are lost. */
+  close(code: ErrorCode, reason: string): void {
+    if (this.#state === 'closed') return;
+    this.#end = { code, reason };
+    this.goaway(code, reason);
+    this.writer.flush();
+    this.#options.transport.close(reason);
+    this.#closed(reason);
+  }
+
+  /** The peer broke a rule or fell silent: says so and cuts the connection. */
+  fail(error: ProtocolError): void {
+    if (this.#state === 'closed') return;
+    this.#end = { code: error.code, reason: error.message };
+    this.goaway(error.code, error.message);
+    this.writer.flush();
+    if (error.code === ErrorCode.Silent) this.#options.transport.destroy();
+    else this.#options.transport.close(error.message);
+    this.#closed(error.message);
+  }
+
+  /** @throws ProtocolError when the event is illegal now. */
+  advance(event: SessionEvent): void {
+    const next = advanceSession(this.#state, event);
+    if (next === undefined) throw new ProtocolError(`${event} while ${this.#state}`);
+    this.#state = next;
+    if (event === 'greeted') {
+      this.#cancelHandshake();
+      this.#keepalive.start();
+    }
+  }
+
+  document(
+    type: typeof FrameType.Hello | typeof FrameType.Welcome | typeof FrameType.Health | typeof FrameType.Config,
+    document: object,
+  ): void {
+    this.writer.control(encode({ type, document: document as Document }));
+  }
+
+  /** A stream of our own or of the peer; its reserve is already taken. */
+  admit(id: number, openedBy: 'local' | 'remote'): Stream {
+    const stream = new Stream(id, this.#port, openedBy);
+    this.streams.add(stream);
+    return stream;
+  }
+
+  goaway(code: ErrorCode, reason: string): void {
+    const document = { lastStreamId: this.streams.lastId, code, reason: reason.slice(0, 200) };
+    this.writer.control(encode({ type: FrameType.Goaway, document }));
+  }
+
+  #receive(message: Uint8Array): void {
+    if (this.#state === 'closed') return;
+    this.#keepalive.heard();
+    try {
+      decodeMessage(message, (frame) => this.#dispatch(frame));
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.fail(error);
+    }
+  }
+
+  #dispatch(frame: Frame): void {
+    if (this.isClosed) return;
+    const isGreeting = frame.type === FrameType.Hello || frame.type === FrameType.Welcome;
+    if (isGreeting !== (this.#state === 'greeting') && frame.type !== FrameType.Goaway) {
+      throw new ProtocolError(`frame type ${frame.type} while ${this.#state}`);
+    }
+    switch (frame.type) {
+      case FrameType.Ping:
+        return this.writer.control(encode({ type: FrameType.Pong, token: frame.token }));
+      case FrameType.Pong:
+        return this.#keepalive.pong(frame.token);
+      case FrameType.Goaway:
+        return this.#receiveGoaway(goawayOf(frame.document));
+      case FrameType.Data:
+      case FrameType.Trailers:
+      case FrameType.Window:
+      case FrameType.Reset:
+        return this.streams.receive(frame);
+      default:
+        return this.#role.receive(frame);
+    }
+  }
+
+  #receiveGoaway(goaway: Goaway): void {
+    if (this.#state === 'greeting') {
+      this.#end = { code: goaway.code, reason: goaway.reason };
+      return this.#options.transport.close(goaway.reason);
+    }
+    this.#end = { code: goaway.code, reason: goaway.reason === '' ? nameOf(goaway.code) : goaway.reason };
+    this.advance('goaway');
+    this.#role.leaving(goaway);
+    this.#closeIfDrained();
+  }
+
+  get isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  #closeIfDrained(): void {
+    if (this.#state !== 'draining' || this.streams.size > 0) return;
+    this.writer.flush();
+    this.#options.transport.close(this.#end.reason);
+    this.#closed(this.#end.reason);
+  }
+
+  #closed(reason: string): void {
+    if (this.#state === 'closed') return;
+    this.advance('closed');
+    this.#cancelHandshake();
+    this.#keepalive.stop();
+    this.writer.close();
+    const end = this.#end.code === ErrorCode.None ? { code: ErrorCode.None, reason } : this.#end;
+    this.streams.failAll(end.reason);
+    this.#role.ended(end);
+  }
+
+  #streamPort(): StreamPort {
+    return {
+      budget: this.#options.budget,
+      growthFacts: () => ({
+        nowMs: this.#options.clock.nowMs(),
+        minRttMs: this.#keepalive.minRttMs,
+        maxBytes: this.#settings.maxWindowBytes,
+      }),
+      wake: (stream) => this.writer.wake(stream.outbox),
+      credit: (streamId, bytes) => this.writer.credit(streamId, bytes),
+      control: (frame) => this.writer.control(frame),
+      forget: (stream) => {
+        this.writer.remove(stream.id, stream.outbox);
+        this.streams.remove(stream);
+        this.#role.forgotten(stream);
+        queueMicrotask(() => this.#closeIfDrained());
+      },
+    };
+  }
+}

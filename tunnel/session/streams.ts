@@ -1,0 +1,106 @@
+import { ProtocolError, StreamError } from '../errors.ts';
+import { ErrorCode, FrameType } from '../wire/codes.ts';
+import type { Frame } from '../wire/frame.ts';
+import { type Stream, sessionLost } from './stream.ts';
+
+type StreamFrame = Extract<
+  Frame,
+  {
+    type:
+      | typeof FrameType.Data
+      | typeof FrameType.Trailers
+      | typeof FrameType.Window
+      | typeof FrameType.Reset
+      | typeof FrameType.Refused
+      | typeof FrameType.Head;
+  }
+>;
+
+/** The streams of one session, by id. Ids strictly increase and are never reused. */
+export class Streams {
+  readonly #byId = new Map<number, Stream>();
+  #lastId = 0;
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** Highest id opened or seen. */
+  get lastId(): number {
+    return this.#lastId;
+  }
+
+  get bytes(): { queuedBytes: number; bufferedBytes: number } {
+    let queuedBytes = 0;
+    let bufferedBytes = 0;
+    for (const stream of this.#byId.values()) {
+      queuedBytes += stream.outbox.queuedBytes;
+      bufferedBytes += stream.bufferedBytes;
+    }
+    return { queuedBytes, bufferedBytes };
+  }
+
+  /** @throws ProtocolError when the id does not increase. */
+  add(stream: Stream): void {
+    this.see(stream.id);
+    this.#byId.set(stream.id, stream);
+  }
+
+  /** Notes an id that was refused without a stream. @throws ProtocolError when it does not increase. */
+  see(id: number): void {
+    if (id <= this.#lastId) throw new ProtocolError(`stream ${id} opened after ${this.#lastId}`);
+    this.#lastId = id;
+  }
+
+  /** By identity: a late close of an old stream never removes another one. */
+  remove(stream: Stream): void {
+    if (this.#byId.get(stream.id) === stream) this.#byId.delete(stream.id);
+  }
+
+  /**
+   * Hands a frame to its stream. Frames of streams that are gone are dropped: they were under way when we reset.
+   * @throws ProtocolError for a stream that never was, and for rules of state and credit.
+   */
+  receive(frame: StreamFrame): void {
+    if (frame.streamId > this.#lastId) throw new ProtocolError(`frame for stream ${frame.streamId}, never opened`);
+    const stream = this.#byId.get(frame.streamId);
+    if (stream === undefined) return;
+    switch (frame.type) {
+      case FrameType.Data:
+        if (stream.receiveData(frame.data, frame.isEnd)) return;
+        throw new ProtocolError(`DATA of ${frame.data.length} bytes beyond credit or end`, ErrorCode.FlowControl);
+      case FrameType.Window:
+        if (stream.receiveCredit(frame.creditBytes)) return;
+        throw new ProtocolError('credit beyond 2^31-1', ErrorCode.FlowControl);
+      case FrameType.Trailers:
+        if (stream.receiveEnd(frame.trailers)) return;
+        throw new ProtocolError('TRAILERS after the end');
+      case FrameType.Head:
+        if (stream.receiveHead(frame.head, frame.isEnd)) return;
+        throw new ProtocolError('HEAD after the end');
+      case FrameType.Reset:
+        return stream.fail(peerError(frame, 'unknown'));
+      case FrameType.Refused:
+        return stream.fail(peerError(frame, 'not-executed'));
+    }
+  }
+
+  /** Streams beyond the peer's last seen one were certainly not executed. */
+  failBeyond(lastStreamId: number, reason: string): void {
+    for (const stream of [...this.#byId.values()]) {
+      if (stream.id > lastStreamId) stream.fail(sessionLost(stream, 'not-executed', reason));
+    }
+  }
+
+  /** The session is gone. Only what never left us is known not to be executed. */
+  failAll(reason: string): void {
+    for (const stream of [...this.#byId.values()]) {
+      stream.fail(sessionLost(stream, stream.isKnownToPeer ? 'unknown' : 'not-executed', reason));
+    }
+  }
+}
+
+function peerError(frame: { streamId: number; code: number; detail: string }, execution: 'unknown' | 'not-executed') {
+  const { streamId, code, detail } = frame;
+  return new StreamError({ streamId, code, origin: 'remote', execution, detail });
+}

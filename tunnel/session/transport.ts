@@ -1,0 +1,19 @@
+/** What a session hears from its connection. */
+export interface TransportEvents {
+  /** One whole binary message. */
+  onMessage(message: Uint8Array): void;
+  /** Once, last. `reason` is for people. */
+  onClose(reason: string): void;
+}
+
+/** A connection that carries whole binary messages, in order. */
+export interface Transport {
+  /** Takes the message; `written` is called once the system has taken its bytes (never if the connection fails first). */
+  send(message: Uint8Array, written: () => void): void;
+  /** Starts delivery. Called once, by the session. */
+  listen(events: TransportEvents): void;
+  /** Closes politely after what was sent. */
+  close(reason: string): void;
+  /** Closes at once. */
+  destroy(): void;
+}

@@ -1,0 +1,177 @@
+import { ProtocolError } from '../errors.ts';
+import { Lanes } from '../flow/lanes.ts';
+import { ErrorCode, FrameType } from '../wire/codes.ts';
+import type { Slots } from '../wire/documents.ts';
+import { type EncodedFrame, encode, encodedBytes, packMessage } from '../wire/encode.ts';
+import { MAX_WINDOW_BYTES, MESSAGE_TARGET_BYTES } from '../wire/limits.ts';
+import type { SessionClock } from './clock.ts';
+import type { Outbox } from './outbox.ts';
+import type { Transport } from './transport.ts';
+
+/** At most this much is handed to the connection and not yet taken by the system: what a heartbeat may have to wait for. */
+const HANDED_LIMIT_BYTES = 128 * 1024;
+/** Control frames waiting; more means that the peer makes us answer and does not read. */
+const CONTROL_LIMIT = 8_192;
+/** How often a busy writer looks at its deadlines. */
+const CHECK_EVERY_MS = 1_000;
+
+export interface WriteDeadlines {
+  readonly controlWriteMs: number;
+  readonly dataWriteMs: number;
+}
+
+export interface WriterOptions {
+  readonly transport: Transport;
+  readonly clock: SessionClock;
+  readonly deadlines: () => WriteDeadlines;
+  /** The session is dead: writes do not move, or control frames pile up. */
+  readonly onDead: (error: ProtocolError) => void;
+}
+
+/**
+ * The one writer of a session. Control frames first, then the lanes; what is ready in one event-loop turn is packed
+ * into messages of about 64 KiB; little is handed to the connection at a time.
+ */
+export class Writer {
+  readonly #options: WriterOptions;
+  readonly #lanes = new Lanes<Outbox>();
+  readonly #control: EncodedFrame[] = [];
+  readonly #credits = new Map<number, number>();
+  #slots: Slots | undefined;
+  #handedBytes = 0;
+  #isScheduled = false;
+  #isClosed = false;
+  #controlSinceMs: number | undefined;
+  #handedSinceMs: number | undefined;
+  #cancelCheck: (() => void) | undefined;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+  }
+
+  /** Frames and bytes that wait, for the counters. */
+  get waiting(): { control: number; handedBytes: number } {
+    return { control: this.#control.length + this.#credits.size, handedBytes: this.#handedBytes };
+  }
+
+  /** Queues a frame ahead of all streams. */
+  control(frame: EncodedFrame): void {
+    if (this.#control.length >= CONTROL_LIMIT) {
+      this.#options.onDead(new ProtocolError(`${CONTROL_LIMIT} control frames wait for the peer`, ErrorCode.Abuse));
+      return;
+    }
+    this.#control.push(frame);
+    this.#schedule();
+  }
+
+  /** Credit for one stream; several grants before the next write become one WINDOW. */
+  credit(streamId: number, bytes: number): void {
+    this.#credits.set(streamId, Math.min(MAX_WINDOW_BYTES, (this.#credits.get(streamId) ?? 0) + bytes));
+    this.#schedule();
+  }
+
+  slots({ ordinary, longRunning }: Slots): void {
+    const waiting = this.#slots ?? { ordinary: 0, longRunning: 0 };
+    this.#slots = { ordinary: waiting.ordinary + ordinary, longRunning: waiting.longRunning + longRunning };
+    this.#schedule();
+  }
+
+  /** Notes that a stream may have something to send. */
+  wake(outbox: Outbox): void {
+    this.#lanes.wake(outbox, this.#options.clock.nowMs());
+    this.#schedule();
+  }
+
+  /** Forgets a stream that was reset or closed. */
+  remove(streamId: number, outbox: Outbox): void {
+    this.#credits.delete(streamId);
+    this.#lanes.remove(outbox);
+  }
+
+  /** Writes what is ready at once: for the last words of a session. */
+  flush(): void {
+    if (this.#isClosed) return;
+    const nowMs = this.#options.clock.nowMs();
+    while (this.#handedBytes < HANDED_LIMIT_BYTES) {
+      const frames = this.#gather(nowMs);
+      if (frames.length === 0) break;
+      this.#hand(packMessage(frames), nowMs);
+    }
+    if (this.#control.length === 0) this.#controlSinceMs = undefined;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#control.length = 0;
+    this.#credits.clear();
+    this.#cancelCheck?.();
+  }
+
+  #schedule(): void {
+    this.#controlSinceMs ??= this.#options.clock.nowMs();
+    if (this.#isScheduled || this.#isClosed || this.#handedBytes >= HANDED_LIMIT_BYTES) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.flush();
+    });
+  }
+
+  /** Frames of the next message, control first. */
+  #gather(nowMs: number): EncodedFrame[] {
+    const frames: EncodedFrame[] = [];
+    let bytes = 0;
+    while (bytes < MESSAGE_TARGET_BYTES) {
+      const frame = this.#nextControl() ?? this.#lanes.next(nowMs);
+      if (frame === undefined) break;
+      frames.push(frame);
+      bytes += encodedBytes(frame);
+    }
+    return frames;
+  }
+
+  #nextControl(): EncodedFrame | undefined {
+    const frame = this.#control.shift();
+    if (frame !== undefined) return frame;
+    const slots = this.#slots;
+    if (slots !== undefined) {
+      this.#slots = undefined;
+      return encode({ type: FrameType.Slots, slots });
+    }
+    for (const [streamId, creditBytes] of this.#credits) {
+      this.#credits.delete(streamId);
+      return encode({ type: FrameType.Window, streamId, creditBytes });
+    }
+    return undefined;
+  }
+
+  #hand(message: Uint8Array, nowMs: number): void {
+    this.#handedBytes += message.length;
+    this.#handedSinceMs ??= nowMs;
+    this.#cancelCheck ??= this.#armCheck();
+    this.#options.transport.send(message, () => {
+      this.#handedBytes -= message.length;
+      this.#handedSinceMs = this.#handedBytes === 0 ? undefined : this.#options.clock.nowMs();
+      if (!this.#isClosed) this.#schedule();
+    });
+  }
+
+  #armCheck(): () => void {
+    return this.#options.clock.after(CHECK_EVERY_MS, () => {
+      this.#cancelCheck = undefined;
+      if (this.#isClosed || this.#handedSinceMs === undefined) return;
+      const nowMs = this.#options.clock.nowMs();
+      const { controlWriteMs, dataWriteMs } = this.#options.deadlines();
+      const controlMs =
+        this.#control.length > 0 && this.#controlSinceMs !== undefined ? nowMs - this.#controlSinceMs : 0;
+      const dataMs = nowMs - this.#handedSinceMs;
+      if (controlMs > controlWriteMs || dataMs > dataWriteMs) {
+        const stuck =
+          controlMs > controlWriteMs ? `control frames waited ${controlMs} ms` : `a write waited ${dataMs} ms`;
+        this.#options.onDead(new ProtocolError(stuck, ErrorCode.Silent));
+        return;
+      }
+      this.#cancelCheck = this.#armCheck();
+    });
+  }
+}
