@@ -1,0 +1,107 @@
+import type { Argv } from 'yargs';
+import type { LogLevel } from '../process/log.ts';
+
+/** What the operator is told at start. Read once, in main.ts. */
+export interface OperatorConfig {
+  readonly role: 'all';
+  /** Where agents and users reach the gateway: https://host[:port]. */
+  readonly externalUrl: string;
+  /** Namespace of the operator: its Secrets, its Lease. */
+  readonly namespace: string;
+  /** Name of this replica. */
+  readonly podName: string;
+  /** Image of the agents, unless a tunnel names its own. */
+  readonly agentImage: string;
+  readonly bindAddress: string;
+  readonly gatewayPort: number;
+  readonly opsPort: number;
+  /** Sum of receive windows of the gateway process, in bytes. */
+  readonly maxBufferBytes: number;
+  /** How long running requests may take to finish after SIGTERM. */
+  readonly drainSeconds: number;
+  readonly kubeconfig: string | undefined;
+  readonly logLevel: LogLevel;
+  readonly logFormat: 'json' | 'text';
+}
+
+const MEBIBYTE = 1024 * 1024;
+
+/** Adds the operator's flags. Environment variables stand in for flags that are not given. */
+export function operatorFlags(argv: Argv, env: NodeJS.ProcessEnv) {
+  return argv
+    .option('role', { choices: ['all'] as const, default: 'all' as const, describe: 'What this process does' })
+    .option('external-url', {
+      type: 'string',
+      default: env['CLUSTERTUNNEL_EXTERNAL_URL'],
+      demandOption: env['CLUSTERTUNNEL_EXTERNAL_URL'] === undefined,
+      describe: 'https URL under which agents and users reach the gateway',
+    })
+    .option('namespace', {
+      type: 'string',
+      default: env['POD_NAMESPACE'] ?? 'clustertunnel-system',
+      describe: "The operator's own namespace",
+    })
+    .option('agent-image', {
+      type: 'string',
+      default: env['CLUSTERTUNNEL_AGENT_IMAGE'] ?? 'clustertunnel:0.1.0',
+      describe: 'Image of the agents, unless spec.agent.image says otherwise',
+    })
+    .option('bind-address', { type: 'string', default: env['POD_IP'] ?? '0.0.0.0', describe: 'Address to listen on' })
+    .option('gateway-port', { type: 'number', default: 8443, describe: 'Port for users and agents (TLS)' })
+    .option('ops-port', { type: 'number', default: 8080, describe: 'Port for /livez, /readyz, /metrics' })
+    .option('max-buffer-bytes', {
+      type: 'number',
+      default: 128 * MEBIBYTE,
+      describe: 'Most bytes that all streams of this gateway may hold',
+    })
+    .option('drain-seconds', { type: 'number', default: 30, describe: 'Time for running requests after SIGTERM' })
+    .option('kubeconfig', { type: 'string', describe: 'Outside a cluster: how to reach the hub' })
+    .option('log-level', { choices: ['error', 'warn', 'info', 'debug'] as const, default: 'info' as const })
+    .option('log-format', { choices: ['json', 'text'] as const, default: 'json' as const });
+}
+
+type OperatorArguments = Awaited<ReturnType<typeof operatorFlags>['argv']>;
+
+/**
+ * The checked configuration.
+ * @throws Error that names the flag and the remedy.
+ */
+export function operatorConfig(given: OperatorArguments, env: NodeJS.ProcessEnv): OperatorConfig {
+  return {
+    role: given.role,
+    externalUrl: checkedUrl(given['external-url'] ?? ''),
+    namespace: given.namespace,
+    podName: env['POD_NAME'] ?? `local-${process.pid}`,
+    agentImage: given['agent-image'],
+    bindAddress: given['bind-address'],
+    gatewayPort: checkedPort('--gateway-port', given['gateway-port']),
+    opsPort: checkedPort('--ops-port', given['ops-port']),
+    maxBufferBytes: atLeast('--max-buffer-bytes', given['max-buffer-bytes'], MEBIBYTE),
+    drainSeconds: atLeast('--drain-seconds', given['drain-seconds'], 0),
+    kubeconfig: given.kubeconfig,
+    logLevel: given['log-level'],
+    logFormat: given['log-format'],
+  };
+}
+
+/** Scheme and host only, without a trailing slash: paths are ours to add. */
+function checkedUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isPlain = url !== undefined && url.protocol === 'https:' && url.pathname === '/' && url.search === '';
+  if (!isPlain || url.username !== '') {
+    throw new Error(
+      `--external-url ${JSON.stringify(text)}: must be https://host or https://host:port, for example https://gateway.example.com`,
+    );
+  }
+  return url.origin;
+}
+
+function checkedPort(flag: string, port: number): number {
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new Error(`${flag} ${port}: must be a port number, 0 to 65535`);
+}
+
+function atLeast(flag: string, value: number, least: number): number {
+  if (Number.isFinite(value) && value >= least) return value;
+  throw new Error(`${flag} ${value}: must be a number >= ${least}`);
+}

@@ -1,0 +1,125 @@
+import type { Clock } from '../../../process/clock.ts';
+import type { SlotPool } from '../../../tunnel/session/gateway-session.ts';
+import type { Stream } from '../../../tunnel/session/stream.ts';
+import type { RequestHead } from '../../../tunnel/wire/head.ts';
+import { type Fault, fault } from '../front/fault.ts';
+import { choose } from '../sessions/choose.ts';
+import type { Registry } from '../sessions/registry.ts';
+import { type Absence, gaveUp, giveUpAtMs, isOffline, offline, type Patience } from './absence.ts';
+import { WaitingRoom } from './waiting.ts';
+
+/** limits.maxQueuedRequests, until it is a field: per tunnel and gateway. */
+const MAX_QUEUED_REQUESTS = 2_000;
+
+/** A request that is authorised and wants a stream. */
+export interface Applicant {
+  readonly tunnel: string;
+  readonly pool: SlotPool;
+  readonly isWatch: boolean;
+  /** Whether the request has no body. */
+  readonly isEnd: boolean;
+  /** Milliseconds from now; undefined for long-running requests. */
+  readonly timeoutMs: number | undefined;
+  readonly disconnectGraceMs: number;
+  /** What OPEN says, given the milliseconds that are left (0: no deadline). */
+  readonly head: (deadlineMs: number) => RequestHead;
+  /** The stream is open; its events must be attached before returning. */
+  readonly onStream: (stream: Stream) => void;
+  readonly onFault: (fault: Fault) => void;
+}
+
+export interface AdmissionOptions {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** Now, later or not: hands each request a stream as soon as an agent has a free worker for it. */
+export class Admission {
+  readonly #options: AdmissionOptions;
+  readonly #rooms = new Map<string, Record<SlotPool, WaitingRoom>>();
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** Requests that wait, over all tunnels. */
+  get waiting(): number {
+    let count = 0;
+    for (const rooms of this.#rooms.values()) count += rooms.ordinary.size + rooms.longRunning.size;
+    return count;
+  }
+
+  /** Opens a stream now or when there is room. The returned function gives up: the client went away. */
+  admit(applicant: Applicant): () => void {
+    const enteredMs = this.#options.clock.nowMs();
+    const patience: Patience = {
+      isWatch: applicant.isWatch,
+      enteredMs,
+      deadlineMs: applicant.timeoutMs === undefined ? Number.POSITIVE_INFINITY : enteredMs + applicant.timeoutMs,
+      disconnectGraceMs: applicant.disconnectGraceMs,
+    };
+    const room = this.#room(applicant.tunnel)[applicant.pool];
+    if (room.size === 0 && this.#open(applicant, patience.deadlineMs)) return () => {};
+    return this.#wait(applicant, patience, room);
+  }
+
+  /** Slots became free, or a session came or went. */
+  changed(tunnel: string): void {
+    const rooms = this.#rooms.get(tunnel);
+    if (rooms === undefined) return;
+    for (const room of [rooms.ordinary, rooms.longRunning]) {
+      room.wake();
+      room.rearm();
+    }
+    if (rooms.ordinary.size + rooms.longRunning.size === 0) this.#rooms.delete(tunnel);
+  }
+
+  /** The tunnel is deleted, or this gateway leaves: nobody waits any longer. */
+  clear(tunnel: string): void {
+    const rooms = this.#rooms.get(tunnel);
+    this.#rooms.delete(tunnel);
+    rooms?.ordinary.clear();
+    rooms?.longRunning.clear();
+  }
+
+  #wait(applicant: Applicant, patience: Patience, room: WaitingRoom): () => void {
+    const { tunnel, isWatch, onFault } = applicant;
+    if (isOffline(this.#absence(tunnel), isWatch)) {
+      onFault(offline(tunnel));
+      return () => {};
+    }
+    const leave = room.enter({
+      take: () => this.#open(applicant, patience.deadlineMs),
+      dueMs: () => giveUpAtMs(this.#absence(tunnel), patience),
+      expire: () => onFault(gaveUp(tunnel, this.#absence(tunnel), isWatch, this.#options.random())),
+    });
+    if (leave !== undefined) return leave;
+    onFault(fault('queue_full', `${MAX_QUEUED_REQUESTS} requests wait for tunnel "${tunnel}"`));
+    return () => {};
+  }
+
+  #open({ tunnel, pool, head, isEnd, onStream }: Applicant, deadlineMs: number): boolean {
+    const link = choose(this.#options.registry.facts(tunnel).links, pool);
+    if (link === undefined) return false;
+    const leftMs = deadlineMs - this.#options.clock.nowMs();
+    const stream = link.session.open(head(Number.isFinite(leftMs) ? Math.max(1, Math.ceil(leftMs)) : 0), isEnd);
+    if (stream === undefined) return false;
+    onStream(stream);
+    return true;
+  }
+
+  #absence(tunnel: string): Absence {
+    const { links, awaySinceMs } = this.#options.registry.facts(tunnel);
+    return { nowMs: this.#options.clock.nowMs(), isConnected: links.length > 0, awaySinceMs };
+  }
+
+  #room(tunnel: string): Record<SlotPool, WaitingRoom> {
+    const known = this.#rooms.get(tunnel);
+    if (known !== undefined) return known;
+    const room = () => new WaitingRoom(this.#options.clock, MAX_QUEUED_REQUESTS);
+    const rooms = { ordinary: room(), longRunning: room() };
+    this.#rooms.set(tunnel, rooms);
+    return rooms;
+  }
+}

@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '../../../process/clock.ts';
+import type { HubUser } from './identity.ts';
+import { Recent } from './recent.ts';
+
+/** spec of an authorization.k8s.io/v1 SubjectAccessReview. */
+export interface AccessSpec {
+  readonly user: string;
+  readonly uid: string;
+  readonly groups: readonly string[];
+  readonly extra: Readonly<Record<string, readonly string[]>>;
+  readonly resourceAttributes: {
+    readonly group: string;
+    readonly resource: string;
+    readonly subresource: string;
+    readonly name: string;
+    readonly verb: string;
+  };
+}
+
+/** SubjectAccessReview at the hub. Answers its status; throws when the hub cannot answer. */
+export type ReviewAccess = (spec: AccessSpec, signal: AbortSignal) => Promise<unknown>;
+
+const TTL_MS = 10_000;
+const MAX_DECISIONS = 50_000;
+const REVIEW_TIMEOUT_MS = 5_000;
+
+/** May this user do this verb through this tunnel? Asked of the hub's RBAC; answers are kept for 10 s. */
+export class Authorizer {
+  readonly #review: ReviewAccess;
+  readonly #recent: Recent<boolean>;
+
+  constructor(review: ReviewAccess, clock: Clock) {
+    this.#review = review;
+    this.#recent = new Recent({ clock, ttlMs: TTL_MS, maxEntries: MAX_DECISIONS });
+  }
+
+  /** Rejects when the hub cannot say. */
+  isAllowed(user: HubUser, tunnel: string, verb: string): Promise<boolean> {
+    const spec = accessSpec(user, tunnel, verb);
+    const key = createHash('sha256').update(JSON.stringify(spec)).digest('base64');
+    return this.#recent.get(key, async () =>
+      isAllowed(await this.#review(spec, AbortSignal.timeout(REVIEW_TIMEOUT_MS))),
+    );
+  }
+}
+
+/** `clustertunnels/proxy` of this tunnel, with the verb of the inner request. */
+export function accessSpec({ username, uid, groups, extra }: HubUser, tunnel: string, verb: string): AccessSpec {
+  const resourceAttributes = {
+    group: 'clustertunnel.io',
+    resource: 'clustertunnels',
+    subresource: 'proxy',
+    name: tunnel,
+    verb,
+  };
+  return { user: username, uid, groups, extra, resourceAttributes };
+}
+
+function isAllowed(status: unknown): boolean {
+  if (typeof status !== 'object' || status === null) return false;
+  const { allowed, denied } = status as { allowed?: unknown; denied?: unknown };
+  return allowed === true && denied !== true;
+}

@@ -1,0 +1,44 @@
+import type { Identity } from '../../../tunnel/wire/head.ts';
+
+/** Who somebody is to the hub: what TokenReview says. */
+export interface HubUser {
+  readonly username: string;
+  readonly uid: string;
+  readonly groups: readonly string[];
+  /** Passed to SubjectAccessReview only, never to a target. */
+  readonly extra: Readonly<Record<string, readonly string[]>>;
+}
+
+const SERVICE_ACCOUNT = /^system:serviceaccount:([a-z0-9-]+):([a-z0-9.-]+)$/;
+/** Names that we give ourselves: the controller, and the hub's service accounts. */
+const OWN_PREFIX = 'clustertunnel:';
+/** The one system group that says nothing about rights. */
+const AUTHENTICATED = 'system:authenticated';
+/** Names and groups become header values: anything else could end one header and start the next. */
+const HEADER_SAFE = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
+
+export type MappedIdentity = { readonly identity: Identity } | { readonly refusal: string };
+
+/**
+ * Who a hub user is at the target. Service accounts of the hub become clustertunnel:hub:<namespace>:<name>, because the
+ * target has service accounts of the same names; users and groups of `system:` never pass, except system:authenticated.
+ */
+export function identityAtTarget(user: HubUser): MappedIdentity {
+  const account = SERVICE_ACCOUNT.exec(user.username);
+  const name = account === null ? user.username : `${OWN_PREFIX}hub:${account[1]}:${account[2]}`;
+  if (account === null && (name.startsWith('system:') || name.startsWith(OWN_PREFIX))) {
+    return {
+      refusal: `user ${JSON.stringify(name)} is reserved: system: and clustertunnel: users never pass a tunnel`,
+    };
+  }
+  const groups = user.groups.filter((group) => group === AUTHENTICATED || !isReservedGroup(group));
+  const unsafe = [name, user.uid, ...groups].find((text) => text !== '' && !HEADER_SAFE.test(text));
+  if (name === '' || unsafe !== undefined) {
+    return { refusal: `the name ${JSON.stringify(unsafe ?? name)} cannot be sent to a target: visible ASCII only` };
+  }
+  return { identity: { user: name, uid: user.uid, groups } };
+}
+
+function isReservedGroup(group: string): boolean {
+  return group.startsWith('system:') || group.startsWith(OWN_PREFIX);
+}

@@ -1,0 +1,76 @@
+import type { Clock } from '../../../process/clock.ts';
+import type { Logger } from '../../../process/log.ts';
+import { issueAuthority, issueServing, type KeyPair, renewalReason, servingNames } from './certificates.ts';
+
+/** Secrets of the operator's namespace, as this needs them. Values are plain text, not base64. */
+export interface SecretShelf {
+  /** undefined: there is none. */
+  read(name: string): Promise<Readonly<Record<string, string>> | undefined>;
+  /** False: somebody else made it first. */
+  create(name: string, type: string, data: Readonly<Record<string, string>>): Promise<boolean>;
+  replace(name: string, type: string, data: Readonly<Record<string, string>>): Promise<void>;
+}
+
+export interface KeepOptions {
+  readonly shelf: SecretShelf;
+  readonly externalUrl: string;
+  readonly namespace: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface KeptCertificates {
+  readonly authority: KeyPair;
+  readonly serving: KeyPair;
+}
+
+export const AUTHORITY_SECRET = 'clustertunnel-ca';
+export const SERVING_SECRET = 'clustertunnel-gateway-tls';
+const TLS_TYPE = 'kubernetes.io/tls';
+
+/** The authority and the serving certificate: read, made when missing, renewed when due. Safe to call again, by several replicas. */
+export async function keepCertificates(options: KeepOptions): Promise<KeptCertificates> {
+  const authority = await keepAuthority(options);
+  return { authority, serving: await keepServing(options, authority) };
+}
+
+async function keepAuthority({ shelf, clock, log }: KeepOptions): Promise<KeyPair> {
+  const kept = keyPairIn(await shelf.read(AUTHORITY_SECRET));
+  if (kept !== undefined) return kept;
+  const made = await issueAuthority(clock.date());
+  if (await shelf.create(AUTHORITY_SECRET, TLS_TYPE, dataOf(made))) {
+    log.info('certificate authority created', { secret: AUTHORITY_SECRET });
+    return made;
+  }
+  const others = keyPairIn(await shelf.read(AUTHORITY_SECRET));
+  if (others === undefined) {
+    throw new Error(
+      `Secret ${AUTHORITY_SECRET} holds no tls.crt and tls.key: restore it, or delete it to get a new authority`,
+    );
+  }
+  return others;
+}
+
+async function keepServing(
+  { shelf, externalUrl, namespace, clock, log }: KeepOptions,
+  authority: KeyPair,
+): Promise<KeyPair> {
+  const names = servingNames(externalUrl, namespace);
+  const kept = keyPairIn(await shelf.read(SERVING_SECRET));
+  const reason = kept === undefined ? 'there is none' : renewalReason(kept, authority, names, clock.date());
+  if (kept !== undefined && reason === undefined) return kept;
+  const made = await issueServing(authority, names, clock.date());
+  await shelf.replace(SERVING_SECRET, TLS_TYPE, dataOf(made));
+  log.info('serving certificate issued', { secret: SERVING_SECRET, reason, names });
+  return made;
+}
+
+function keyPairIn(data: Readonly<Record<string, string>> | undefined): KeyPair | undefined {
+  const cert = data?.['tls.crt'];
+  const key = data?.['tls.key'];
+  return cert && key ? { cert, key } : undefined;
+}
+
+function dataOf({ cert, key }: KeyPair): Record<string, string> {
+  return { 'tls.crt': cert, 'tls.key': key };
+}

@@ -1,0 +1,68 @@
+import { headerOf, headerTrouble } from '../../../tunnel/request-headers.ts';
+import { isLongRunning, type RequestInfo, requestInfo, verbOfMethod } from '../../../tunnel/request-info.ts';
+import { pathTrouble } from '../../../tunnel/request-path.ts';
+import type { RawHeaders } from '../../../tunnel/wire/head.ts';
+import { type Fault, fault } from './fault.ts';
+
+/** What a request asks of which tunnel. */
+export interface Route {
+  readonly tunnel: string;
+  /** Raw bytes below /clusters/<tunnel>, query included: what the target sees. */
+  readonly path: string;
+  readonly info: RequestInfo;
+  readonly isLongRunning: boolean;
+}
+
+export interface RequestLine {
+  readonly method: string;
+  /** Raw request target. */
+  readonly url: string;
+  readonly headers: RawHeaders;
+}
+
+const PREFIX = '/clusters/';
+/** A Kubernetes object name (RFC 1123 subdomain). */
+const TUNNEL_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/** Where a request goes, or why it goes nowhere. Strict: what two parsers could read differently is refused. */
+export function routeOf({ method, url, headers }: RequestLine): Route | Fault {
+  if (!METHODS.has(method)) return fault('method_not_allowed', `method ${method.slice(0, 16)} is not served here`);
+  const trouble = headerTrouble(headers);
+  if (trouble !== undefined)
+    return fault(trouble.status === 431 ? 'headers_too_large' : 'bad_request', trouble.message);
+  const pathMessage = pathTrouble(url);
+  if (pathMessage !== undefined) return fault('bad_request', pathMessage);
+  if (!url.startsWith(PREFIX))
+    return fault('not_found', 'the gateway serves /clusters/<tunnel>/<path of the Kubernetes API>');
+  const rest = url.slice(PREFIX.length);
+  const [tunnel = ''] = rest.split(/[/?]/, 1);
+  if (!TUNNEL_NAME.test(tunnel))
+    return fault('bad_request', 'the tunnel in /clusters/<tunnel>/ is no Kubernetes object name');
+  const below = rest.slice(tunnel.length);
+  const path = below.startsWith('/') ? below : `/${below}`;
+  const info = requestInfo(method, path);
+  return { tunnel, path, info, isLongRunning: isLongRunning(info, path) };
+}
+
+/** The verb that the hub must grant on clustertunnels/proxy: an upgrade reads and writes, whatever its method. */
+export function hubVerb({ info }: Route, method: string, isUpgrade: boolean): string {
+  if (isUpgrade) return 'create';
+  if (info.isResourceRequest && info.verb !== 'proxy') return info.verb;
+  return verbOfMethod(method);
+}
+
+/** Whether any header asks to become somebody else. */
+export function asksForImpersonation(headers: RawHeaders): boolean {
+  for (let at = 0; at < headers.length; at += 2) {
+    if (headers[at]?.toLowerCase().replaceAll('_', '-').startsWith('impersonate-')) return true;
+  }
+  return false;
+}
+
+/** The bearer token; undefined when there is none, empty when it is malformed. */
+export function bearerToken(headers: RawHeaders): string | undefined {
+  const value = headerOf(headers, 'authorization');
+  if (value === undefined) return undefined;
+  return /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(value)?.[1] ?? '';
+}

@@ -1,0 +1,125 @@
+import type { Clock } from '../../process/clock.ts';
+import type { Logger } from '../../process/log.ts';
+import { Budget } from '../../tunnel/flow/budget.ts';
+import { Admission } from './admission/admit.ts';
+import { Authenticator, type ReviewToken } from './front/authenticate.ts';
+import { Authorizer, type ReviewAccess } from './front/authorize.ts';
+import { Handler } from './front/handler.ts';
+import { type GatewayServer, type ServingCertificate, startServer } from './front/server.ts';
+import type { FindAgentKey } from './sessions/agent-token.ts';
+import { Hub } from './sessions/hub.ts';
+import { Registry, type TunnelFacts } from './sessions/registry.ts';
+import type { Tunnels } from './sessions/tunnels.ts';
+
+export interface GatewayOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly certificate: ServingCertificate;
+  /** Sum of receive windows of this process, in bytes. */
+  readonly maxBufferBytes: number;
+  readonly replicaId: string;
+  readonly tunnels: Tunnels;
+  readonly findKey: FindAgentKey;
+  readonly reviewToken: ReviewToken;
+  readonly reviewAccess: ReviewAccess;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  /** What is known of a tunnel's sessions changed. */
+  readonly onTunnelChange: (tunnel: string) => void;
+}
+
+/** What is alive at this gateway: all zero, but sessions and connections, when nobody asks for anything. */
+export interface GatewayCounts {
+  readonly sessions: number;
+  readonly greeting: number;
+  readonly requests: number;
+  readonly waiting: number;
+  readonly streams: number;
+  readonly queuedBytes: number;
+  readonly bufferedBytes: number;
+  readonly budgetBytes: number;
+  readonly connections: number;
+}
+
+export interface Gateway {
+  readonly port: number;
+  facts(tunnel: string): TunnelFacts;
+  counts(): GatewayCounts;
+  /** A tunnel's spec changed: running agents are told. */
+  tunnelChanged(tunnel: string): void;
+  setCertificate(certificate: ServingCertificate): void;
+  /** Lets running requests finish until the signal aborts, then cuts the rest. */
+  drain(signal: AbortSignal): Promise<void>;
+}
+
+/** How often a draining gateway looks whether everything has finished. */
+const DRAIN_POLL_MS = 50;
+
+/** The exposed half of the operator: clients on one side, agents on the other. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { clock, random, log, tunnels, certificate, host, port } = options;
+  const budget = new Budget(options.maxBufferBytes);
+  const registry = new Registry(clock, options.onTunnelChange);
+  const admission = new Admission({ registry, clock, random });
+  const hub = new Hub({ ...options, registry, budget, onRoom: (tunnel) => admission.changed(tunnel) });
+  const authenticator = new Authenticator(options.reviewToken, clock);
+  const authorizer = new Authorizer(options.reviewAccess, clock);
+  const handler = new Handler({ authenticator, authorizer, tunnels, admission, clock, random, log });
+  const server = await startServer({
+    host,
+    port,
+    certificate,
+    onRequest: (request, response) => handler.handle(request, response),
+    onAgent: (request, socket, head) => hub.accept(request, socket, head),
+  });
+  const counts = () => countAll({ registry, hub, handler, admission, server, budget });
+  return {
+    port: server.port,
+    facts: (tunnel) => registry.facts(tunnel),
+    counts,
+    tunnelChanged: (name) => {
+      const view = tunnels.get(name);
+      if (view !== undefined && !view.isDeleting) return hub.configure(view);
+      hub.drop(name, 'the tunnel was deleted');
+      admission.clear(name);
+      registry.forget(name);
+    },
+    setCertificate: (next) => server.setCertificate(next),
+    drain: async (signal) => {
+      server.drain();
+      hub.drain();
+      while (!signal.aborted && counts().requests > 0) {
+        await new Promise<void>((resolve) => clock.after(DRAIN_POLL_MS, resolve));
+      }
+      hub.close();
+      await server.close();
+    },
+  };
+}
+
+interface Parts {
+  readonly registry: Registry;
+  readonly hub: Hub;
+  readonly handler: Handler;
+  readonly admission: Admission;
+  readonly server: GatewayServer;
+  readonly budget: Budget;
+}
+
+function countAll({ registry, hub, handler, admission, server, budget }: Parts): GatewayCounts {
+  const links = registry.all();
+  const sum = (of: (counts: { streams: number; queuedBytes: number; bufferedBytes: number }) => number) =>
+    links.reduce((total, { session }) => total + of(session.session.counts), 0);
+  return {
+    sessions: links.length,
+    greeting: hub.greeting,
+    requests: handler.active,
+    waiting: admission.waiting,
+    streams: sum(({ streams }) => streams),
+    queuedBytes: sum(({ queuedBytes }) => queuedBytes),
+    bufferedBytes: sum(({ bufferedBytes }) => bufferedBytes),
+    budgetBytes: budget.usedBytes,
+    connections: server.connections,
+  };
+}

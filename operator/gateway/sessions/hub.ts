@@ -1,0 +1,191 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { AgentKey } from '../../../crds/agent-token.ts';
+import { parseHealthReport } from '../../../crds/health-report.ts';
+import type { Clock } from '../../../process/clock.ts';
+import type { Logger } from '../../../process/log.ts';
+import { VERSION } from '../../../process/version.ts';
+import type { Budget } from '../../../tunnel/flow/budget.ts';
+import { GatewaySession } from '../../../tunnel/session/gateway-session.ts';
+import type { SessionEnd } from '../../../tunnel/session/session.ts';
+import { DEFAULT_SETTINGS, SUBPROTOCOL } from '../../../tunnel/session/settings.ts';
+import { WEBSOCKET_OPTIONS, websocketTransport } from '../../../tunnel/session/websocket.ts';
+import { ErrorCode } from '../../../tunnel/wire/codes.ts';
+import type { Hello } from '../../../tunnel/wire/documents.ts';
+import { fault } from '../front/fault.ts';
+import { refuseUpgrade } from '../front/refuse-upgrade.ts';
+import { bearerToken } from '../front/route.ts';
+import { type FindAgentKey, provenKey } from './agent-token.ts';
+import type { AgentLink, Registry } from './registry.ts';
+import type { Tunnels, TunnelView } from './tunnels.ts';
+
+/** Upgraded connections that have not greeted yet, at once. */
+const MAX_GREETING = 1_000;
+
+export interface HubOptions {
+  readonly registry: Registry;
+  readonly tunnels: Tunnels;
+  readonly findKey: FindAgentKey;
+  readonly budget: Budget;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly replicaId: string;
+  readonly log: Logger;
+  /** Slots of this tunnel became free, or a session came or went. */
+  readonly onRoom: (tunnel: string) => void;
+}
+
+/** The agents' door: authenticates them, upgrades to WebSocket, opens sessions. */
+export class Hub {
+  readonly #options: HubOptions;
+  readonly #server = new WebSocketServer({ ...WEBSOCKET_OPTIONS, noServer: true, handleProtocols: () => SUBPROTOCOL });
+  #greeting = 0;
+  #isDraining = false;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+  }
+
+  /** Connections between upgrade and greeting. */
+  get greeting(): number {
+    return this.#greeting;
+  }
+
+  /** Handles an upgrade on the agents' path. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const admitted = this.#admit(request);
+    if ('status' in admitted) {
+      this.#options.log.warn('agent refused', {
+        code: admitted.code,
+        reason: admitted.message,
+        address: request.socket.remoteAddress,
+      });
+      return refuseUpgrade(socket, admitted);
+    }
+    this.#server.handleUpgrade(request, socket, head, (webSocket) =>
+      this.#open(webSocket, admitted.key, admitted.tunnel),
+    );
+  }
+
+  /** Tells running agents about changed limits. */
+  configure(tunnel: TunnelView): void {
+    for (const { session } of this.#options.registry.facts(tunnel.name).links) this.#configure(session, tunnel);
+  }
+
+  /** Ends the sessions of a tunnel: it was deleted, or the key was revoked. */
+  drop(tunnel: string, reason: string): void {
+    for (const { session } of [...this.#options.registry.facts(tunnel).links])
+      session.session.close(ErrorCode.Revoked, reason);
+  }
+
+  /** Tells every agent to go elsewhere; their running streams finish. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const { session } of this.#options.registry.all())
+      session.session.drain(ErrorCode.Draining, 'the gateway is leaving');
+  }
+
+  /** Cuts what is left. */
+  close(): void {
+    for (const { session } of this.#options.registry.all())
+      session.session.close(ErrorCode.Draining, 'the gateway left');
+    for (const webSocket of this.#server.clients) webSocket.terminate();
+  }
+
+  /** Who asks, and may he: the checks before anything is upgraded. */
+  #admit(request: IncomingMessage) {
+    const headers = request.rawHeaders;
+    if (this.#isDraining) return fault('draining', 'the gateway is leaving');
+    if (this.#greeting >= MAX_GREETING) return fault('stream_limit', `${MAX_GREETING} agents are connecting`);
+    if (request.headers.origin !== undefined) return fault('forbidden', 'agents are no browsers: Origin is refused');
+    if (!(request.headers['sec-websocket-protocol'] ?? '').split(/\s*,\s*/).includes(SUBPROTOCOL)) {
+      return fault('bad_request', `this gateway speaks ${SUBPROTOCOL}: upgrade the agent or the operator`);
+    }
+    const key = provenKey(bearerToken(headers) ?? '', this.#options.findKey);
+    if (key === undefined)
+      return fault('unauthorized', 'the agent token is not valid: apply a fresh manifest or Secret');
+    const tunnel = this.#options.tunnels.get(key.tunnel);
+    if (tunnel === undefined || tunnel.uid !== key.tunnelUid || tunnel.isDeleting) {
+      return fault(
+        'unauthorized',
+        `tunnel "${key.tunnel}" of this token is gone: remove the agent or apply a fresh manifest`,
+      );
+    }
+    return { key, tunnel };
+  }
+
+  #open(webSocket: WebSocket, key: AgentKey, tunnel: TunnelView): void {
+    const { budget, clock, random, replicaId, log } = this.#options;
+    this.#greeting += 1;
+    let link: AgentLink | undefined;
+    const session: GatewaySession = new GatewaySession({
+      transport: websocketTransport(webSocket),
+      clock,
+      budget,
+      random,
+      settings: { ...DEFAULT_SETTINGS, ...boundsOf(tunnel) },
+      sessionId: randomUUID(),
+      replicaId,
+      gatewayVersion: VERSION,
+      events: {
+        onReady: (hello) => {
+          this.#greeting -= 1;
+          link = this.#connected(session, hello, key);
+          this.#configure(session, tunnel);
+        },
+        onSlots: () => this.#options.onRoom(key.tunnel),
+        onHealth: (document) => {
+          if (link !== undefined) this.#options.registry.heard(link, parseHealthReport(document));
+        },
+        onLeaving: (goaway) =>
+          log.info('agent leaves', { tunnel: key.tunnel, session: session.id, reason: goaway.reason }),
+        onEnd: (end) => {
+          if (link === undefined) this.#greeting -= 1;
+          this.#ended(session, link, key, end);
+        },
+      },
+    });
+    session.session.listen();
+  }
+
+  #connected(session: GatewaySession, hello: Hello, key: AgentKey): AgentLink {
+    const { registry, log, onRoom } = this.#options;
+    const { instanceId, agentVersion } = hello;
+    const link: AgentLink = {
+      tunnel: key.tunnel,
+      session,
+      instanceId,
+      agentVersion,
+      keyId: key.keyId,
+      health: undefined,
+    };
+    log.info('session opened', { tunnel: key.tunnel, session: session.id, agent: instanceId, agentVersion });
+    registry.add(link);
+    onRoom(key.tunnel);
+    return link;
+  }
+
+  #ended(session: GatewaySession, link: AgentLink | undefined, key: AgentKey, end: SessionEnd): void {
+    const { registry, log, onRoom } = this.#options;
+    log.info('session closed', { tunnel: key.tunnel, session: session.id, reason: end.reason });
+    if (link === undefined) return;
+    registry.remove(link, end);
+    onRoom(key.tunnel);
+  }
+
+  #configure(session: GatewaySession, tunnel: TunnelView): void {
+    session.session.settings = { ...session.session.settings, ...boundsOf(tunnel) };
+    session.configure(tunnel.settings);
+  }
+}
+
+/** What of a tunnel's limits binds the gateway's end of its sessions. */
+function boundsOf({ settings: { limits, timeouts } }: TunnelView) {
+  return {
+    maxWindowBytes: limits.maxStreamBufferBytes,
+    controlWriteMs: timeouts.controlWriteMs,
+    dataWriteMs: timeouts.dataWriteMs,
+  };
+}

@@ -1,0 +1,91 @@
+import type { HealthReport } from '../../../crds/health-report.ts';
+import type { Clock } from '../../../process/clock.ts';
+import type { GatewaySession } from '../../../tunnel/session/gateway-session.ts';
+import type { SessionEnd } from '../../../tunnel/session/session.ts';
+
+/** One agent's session with this gateway. */
+export interface AgentLink {
+  readonly tunnel: string;
+  readonly session: GatewaySession;
+  readonly instanceId: string;
+  readonly agentVersion: string;
+  /** Of the key it authenticated with. */
+  readonly keyId: string;
+  /** The last HEALTH, and when it came. */
+  health: { readonly report: HealthReport; readonly atMs: number } | undefined;
+}
+
+/** What the gateway knows of a tunnel, for conditions. */
+export interface TunnelFacts {
+  readonly links: readonly AgentLink[];
+  readonly lastDisconnect: { readonly time: string; readonly reason: string } | undefined;
+  /** Monotonic; undefined while connected or never connected. */
+  readonly awaySinceMs: number | undefined;
+}
+
+interface Entry {
+  readonly links: AgentLink[];
+  lastDisconnect: TunnelFacts['lastDisconnect'];
+  awaySinceMs: number | undefined;
+}
+
+const NOTHING: TunnelFacts = { links: [], lastDisconnect: undefined, awaySinceMs: undefined };
+
+/** Tunnel → its live sessions at this gateway, oldest first. */
+export class Registry {
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, Entry>();
+  readonly #onChange: (tunnel: string) => void;
+
+  /** `onChange` is called after every change of a tunnel's facts. */
+  constructor(clock: Clock, onChange: (tunnel: string) => void) {
+    this.#clock = clock;
+    this.#onChange = onChange;
+  }
+
+  facts(tunnel: string): TunnelFacts {
+    return this.#entries.get(tunnel) ?? NOTHING;
+  }
+
+  /** Every live session. */
+  all(): AgentLink[] {
+    return [...this.#entries.values()].flatMap(({ links }) => links);
+  }
+
+  add(link: AgentLink): void {
+    const entry = this.#entry(link.tunnel);
+    entry.links.push(link);
+    entry.awaySinceMs = undefined;
+    this.#onChange(link.tunnel);
+  }
+
+  /** Notes what an agent said of its upstream. */
+  heard(link: AgentLink, report: HealthReport): void {
+    link.health = { report, atMs: this.#clock.nowMs() };
+    this.#onChange(link.tunnel);
+  }
+
+  /** By identity. The last one leaving makes the tunnel away. */
+  remove(link: AgentLink, end: SessionEnd): void {
+    const entry = this.#entry(link.tunnel);
+    const index = entry.links.indexOf(link);
+    if (index < 0) return;
+    entry.links.splice(index, 1);
+    entry.lastDisconnect = { time: this.#clock.date().toISOString(), reason: end.reason };
+    if (entry.links.length === 0) entry.awaySinceMs = this.#clock.nowMs();
+    this.#onChange(link.tunnel);
+  }
+
+  /** Forgets a deleted tunnel whose sessions are gone. */
+  forget(tunnel: string): void {
+    if (this.#entries.get(tunnel)?.links.length === 0) this.#entries.delete(tunnel);
+  }
+
+  #entry(tunnel: string): Entry {
+    const known = this.#entries.get(tunnel);
+    if (known !== undefined) return known;
+    const entry: Entry = { links: [], lastDisconnect: undefined, awaySinceMs: undefined };
+    this.#entries.set(tunnel, entry);
+    return entry;
+  }
+}

@@ -1,0 +1,15 @@
+import type { AgentSettings } from '../../../crds/agent-settings.ts';
+
+/** What the gateway needs to know of a tunnel. main.ts makes it from the controller's store. */
+export interface TunnelView {
+  readonly name: string;
+  readonly uid: string;
+  /** Being deleted: no new requests, no new sessions. */
+  readonly isDeleting: boolean;
+  readonly settings: AgentSettings;
+}
+
+/** The accepted tunnels of the hub. */
+export interface Tunnels {
+  get(name: string): TunnelView | undefined;
+}
