@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto';
+import { readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { build } from './binaries/build.ts';
+import { download, downloadRefusal } from './binaries/download.ts';
+import { findBinaries, ownFolder } from './binaries/locate.ts';
+import type { Binaries } from './binaries/programs.ts';
+import { versions } from './binaries/versions.ts';
+import { cacheFolder } from './paths.ts';
+import { withLock } from './processes/lock.ts';
+import { type Progress, silent } from './progress.ts';
+
+export { findBinaries } from './binaries/locate.ts';
+export type { Binaries } from './binaries/programs.ts';
+
+/**
+ * The control plane's programs: found, else downloaded, else built. Says which source it took.
+ * @throws Error with one sentence that names the remedy
+ */
+export async function ensureBinaries({ progress = silent }: { progress?: Progress } = {}): Promise<Binaries> {
+  const found = findBinaries();
+  if ('files' in found) return announced(found, progress);
+  return withLock(join(cacheFolder(), 'lock'), 'prepares the binaries', progress, async () => {
+    const meanwhile = findBinaries();
+    if ('files' in meanwhile) return announced(meanwhile, progress);
+    await obtain(progress);
+    const binaries = findBinaries();
+    if ('files' in binaries) return announced(binaries, progress);
+    throw new Error(binaries.reason);
+  });
+}
+
+/** Fills our cache: a folder is complete or not there, as it appears by one rename. */
+async function obtain(progress: Progress): Promise<void> {
+  const target = ownFolder();
+  removeUnfinished(target);
+  const fresh = `${target}.${randomBytes(4).toString('hex')}`;
+  try {
+    if (!(await isDownloaded(fresh, progress))) await build(fresh, progress);
+    rmSync(target, { recursive: true, force: true });
+    renameSync(fresh, target);
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
+/** What a killed process left; whoever holds the lock is alone here. */
+function removeUnfinished(target: string): void {
+  const folder = dirname(target);
+  for (const name of readdirSync(folder)) {
+    if (name.startsWith(`${basename(target)}.`)) rmSync(join(folder, name), { recursive: true });
+  }
+}
+
+async function isDownloaded(folder: string, progress: Progress): Promise<boolean> {
+  const refusal = downloadRefusal();
+  if (refusal !== undefined) {
+    progress(`not downloading: ${refusal}`);
+    return false;
+  }
+  const { kubernetes, etcd } = versions();
+  const partial = join(cacheFolder(), `partial-${kubernetes}-${etcd}`);
+  try {
+    await download(folder, partial, progress);
+    rmSync(partial, { recursive: true, force: true });
+    return true;
+  } catch (error) {
+    progress(`not downloaded: ${error instanceof Error ? error.message : String(error)}`);
+    rmSync(folder, { recursive: true, force: true });
+    removeIfEmpty(partial);
+    return false;
+  }
+}
+
+/** Half a download stays for the next try. */
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // not empty
+  }
+}
+
+function announced(binaries: Binaries, progress: Progress): Binaries {
+  progress(`control plane binaries from ${binaries.source}`);
+  return binaries;
+}
