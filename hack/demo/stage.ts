@@ -1,0 +1,113 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ApiClient } from '../lab/api/client.ts';
+import { writeKubeconfig } from '../lab/cluster/kubeconfig.ts';
+import { clientOf } from '../lab/kubeconfig-client.ts';
+import { type KubectlOptions, type KubectlResult, kubectl } from '../lab/kubectl.ts';
+import type { Progress } from '../lab/progress.ts';
+import type { ClusterState, LabState } from '../lab/state.ts';
+import type { UserName } from '../lab/users.ts';
+
+/** Where the demo's users work at the target. */
+export const NAMESPACE = 'demo';
+export const LOCAL = 'local';
+export const MANUAL = 'behind-nat';
+
+/** The running lab, with what the steps need of it. */
+export class Stage {
+  readonly folder: string;
+  readonly hub: ClusterState;
+  readonly target: ClusterState;
+  readonly gatewayUrl: string;
+  readonly progress: Progress;
+  readonly #kubectl: string;
+  readonly #users: NonNullable<LabState['users']>;
+  #caPem = '';
+
+  constructor(folder: string, state: LabState, progress: Progress) {
+    const [hub, target] = state.clusters;
+    const { gatewayUrl, kubectl: program, users } = state;
+    if (
+      hub === undefined ||
+      target === undefined ||
+      gatewayUrl === undefined ||
+      program === undefined ||
+      users === undefined
+    ) {
+      throw new Error('the lab is not complete');
+    }
+    this.folder = folder;
+    this.hub = hub;
+    this.target = target;
+    this.gatewayUrl = gatewayUrl;
+    this.progress = progress;
+    this.#kubectl = program;
+    this.#users = users;
+  }
+
+  get kubectlProgram(): { file: string; cacheFolder: string } {
+    return { file: this.#kubectl, cacheFolder: join(this.folder, 'kubectl') };
+  }
+
+  /** kubectl as cluster administrator of `cluster`, or with a kubeconfig file. */
+  kubectl(
+    cluster: ClusterState | string,
+    args: readonly string[],
+    options: KubectlOptions = {},
+  ): Promise<KubectlResult> {
+    return kubectl(this.kubectlProgram, typeof cluster === 'string' ? cluster : cluster.kubeconfig, args, options);
+  }
+
+  /** A client of `cluster` itself, past every tunnel. */
+  direct(cluster: ClusterState): ApiClient {
+    return clientOf(cluster.kubeconfig);
+  }
+
+  /** Reads the gateway's CA from the ConfigMap that the operator publishes. */
+  async readAuthority(): Promise<void> {
+    const args = [
+      '-n',
+      'clustertunnel-system',
+      'get',
+      'configmap',
+      'clustertunnel-gateway',
+      '-o',
+      'jsonpath={.data.ca\\.crt}',
+    ];
+    this.#caPem = (await this.kubectl(this.hub, args)).stdout;
+    writeFileSync(join(this.folder, 'gateway-ca.crt'), this.#caPem);
+  }
+
+  /** A kubeconfig of `user` whose server is a tunnel; the path of the file. */
+  kubeconfigFor(user: UserName, tunnel: string): string {
+    const path = join(this.folder, `${user}@${tunnel}.kubeconfig`);
+    const url = `${this.gatewayUrl}/clusters/${tunnel}`;
+    writeKubeconfig(path, {
+      cluster: tunnel,
+      url,
+      caPem: this.#caPem,
+      user,
+      credential: { token: this.#users[user].token },
+    });
+    return path;
+  }
+
+  /** A client of the gateway as `user`, for what kubectl does not show: raw bytes. Paths start with /clusters/. */
+  throughGateway(user: UserName): ApiClient {
+    return new ApiClient({ url: this.gatewayUrl, caPem: this.#caPem, token: this.#users[user].token });
+  }
+
+  /** The audit records of `cluster` whose URI holds `text`. */
+  audited(cluster: ClusterState, text: string): AuditRecord[] {
+    const lines = readFileSync(join(cluster.dir, 'audit.log'), 'utf8').split('\n');
+    return lines.filter((line) => line.includes(text)).map((line) => JSON.parse(line) as AuditRecord);
+  }
+}
+
+/** One line of an API server's audit log (audit.k8s.io/v1 Event). */
+export interface AuditRecord {
+  readonly stage: 'RequestReceived' | 'ResponseStarted' | 'ResponseComplete' | 'Panic';
+  readonly requestURI: string;
+  readonly user: { readonly username: string };
+  readonly impersonatedUser?: { readonly username: string };
+}
