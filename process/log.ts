@@ -23,14 +23,16 @@ export interface LogOptions {
 
 const { combine, printf, timestamp } = winston.format;
 
-const asText = printf(({ timestamp: time, level, message, ...fields }) => {
-  const facts = Object.entries(fields).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+/** Fields travel through winston as one member: loose ones named `message` or `stack` would change the record. */
+const asText = printf(({ timestamp: time, level, message, fields }) => {
+  const facts = Object.entries(fields as LogFields).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
   return [time, level.toUpperCase().padEnd(5), message, ...facts].join(' ');
 });
 
-const asJson = printf(({ timestamp: time, level, message, ...fields }) =>
-  JSON.stringify({ time, level, message, ...fields }),
-);
+const asJson = printf(({ timestamp: time, level, message, fields }) => {
+  const own = { time, level, message };
+  return JSON.stringify(Object.assign({ ...own }, fields, own));
+});
 
 /** One line per record on stdout, secrets redacted by field name. The only owner of winston. */
 export function createLogger({ level, format, stream }: LogOptions): Logger {
@@ -45,7 +47,7 @@ export function createLogger({ level, format, stream }: LogOptions): Logger {
 function wrap(logger: winston.Logger, bound: LogFields): Logger {
   const write = (level: LogLevel) => (message: string, fields?: LogFields) => {
     if (!logger.isLevelEnabled(level)) return;
-    logger.log(level, message, redact({ ...bound, ...fields }));
+    logger.log({ level, message, fields: redact({ ...bound, ...fields }) });
   };
   return {
     error: write('error'),

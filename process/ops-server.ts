@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { describeError } from './redact.ts';
 
 /** undefined: well. Otherwise one sentence that says what is not. */
 export type Check = () => string | undefined;
@@ -25,7 +26,7 @@ export async function startOpsServer(options: OpsServerOptions): Promise<OpsServ
   const server = createServer((request, response) => {
     void answer(options, request.url ?? '/').then(
       ({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body),
-      (error: unknown) => response.writeHead(500).end(String(error)),
+      (error: unknown) => response.writeHead(500).end(`${describeError(error)}\n`),
     );
   });
   server.headersTimeout = 10_000;

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 
 const SAFE_TRACE_ID = /^[A-Za-z0-9._-]{1,64}$/;
-const TRACEPARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** An id of zeros only says that there is none (W3C Trace Context §3.2.2.3). */
+const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /** 32 lower-case hex digits, as in W3C Trace Context. */
 export function newTraceId(): string {

@@ -8,9 +8,10 @@ const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** All headers of a request or response, in bytes. */
 export const MAX_HEADERS_BYTES = 64 * 1024;
 
-/** RFC 9110 §7.6.1, with the older Keep-Alive and Proxy-Connection. */
+/** RFC 9110 §7.6.1, with the older Keep-Alive, Proxy-Connection and HTTP2-Settings (RFC 7540 §3.2.1). */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
+  'http2-settings',
   'keep-alive',
   'proxy-authenticate',
   'proxy-authorization',
@@ -23,6 +24,10 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 
 /** Who the client is to the hub, or claims to be: never leaves the gateway. */
 const RESERVED = /^(impersonate-.*|x-remote-.*|authorization|cookie|x-forwarded-.*|forwarded|x-clustertunnel-.*)$/;
+
+/** A bearer token among WebSocket subprotocols. Source: k8s.io/apiserver authentication/request/websocket/protocol.go. */
+const BEARER_PROTOCOL = /^base64url\.bearer\.authorization\.k8s\.io\./i;
+const DIGITS = /^[0-9]+$/;
 
 /** May occur once: two would let two parsers pick different ones. */
 const SINGLE: readonly string[] = ['host', 'authorization', 'content-length', 'content-type', 'transfer-encoding'];
@@ -71,6 +76,8 @@ export function headerTrouble(headers: RawHeaders): HeaderTrouble | undefined {
     if (name.startsWith(':')) continue;
     if (!FIELD_VALUE.test(value)) return { status: 400, message: `the value of header ${name} holds control bytes` };
     const lower = name.toLowerCase();
+    if (lower === 'content-length' && !DIGITS.test(value))
+      return { status: 400, message: 'Content-Length is no number' };
     seen.set(lower, (seen.get(lower) ?? 0) + 1);
   }
   if (bytes > MAX_HEADERS_BYTES)
@@ -89,9 +96,19 @@ export function crossing(headers: RawHeaders): string[] {
     const name = headers[at] ?? '';
     const lower = name.toLowerCase();
     if (!FIELD_NAME.test(name) || HOP_BY_HOP.has(lower) || dropped.has(lower) || isReserved(lower)) continue;
-    kept.push(name, headers[at + 1] ?? '');
+    const value = headers[at + 1] ?? '';
+    const passing = lower === 'sec-websocket-protocol' ? withoutBearer(value) : value;
+    if (passing !== undefined) kept.push(name, passing);
   }
   return kept;
+}
+
+/** Subprotocols without the hub's token; undefined when nothing else was asked for. */
+function withoutBearer(value: string): string | undefined {
+  const protocols = value.split(',').map((protocol) => protocol.trim());
+  const others = protocols.filter((protocol) => !BEARER_PROTOCOL.test(protocol));
+  if (others.length === protocols.length) return value;
+  return others.length === 0 ? undefined : others.join(', ');
 }
 
 function repeated(seen: ReadonlyMap<string, number>): HeaderTrouble | undefined {

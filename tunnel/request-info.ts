@@ -33,6 +33,7 @@ const VERB_OF_METHOD: Readonly<Record<string, string>> = {
   DELETE: 'delete',
 };
 
+const BROKEN_ESCAPE = /%(?![0-9a-f]{2})/i;
 const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(['status', 'finalize']);
 const LONG_RUNNING_VERBS: ReadonlySet<string> = new Set(['watch', 'proxy']);
 const LONG_RUNNING_SUBRESOURCES: ReadonlySet<string> = new Set(['attach', 'exec', 'proxy', 'log', 'portforward']);
@@ -41,7 +42,7 @@ const LONG_RUNNING_SUBRESOURCES: ReadonlySet<string> = new Set(['attach', 'exec'
 export function requestInfo(method: string, path: string): RequestInfo {
   const end = path.indexOf('?');
   const plain = end < 0 ? path : path.slice(0, end);
-  const query = new URLSearchParams(end < 0 ? '' : path.slice(end + 1));
+  const query = queryOf(end < 0 ? '' : path.slice(end + 1));
   const parts = plain
     .split('/')
     .filter((part) => part !== '')
@@ -54,6 +55,13 @@ export function requestInfo(method: string, path: string): RequestInfo {
   const target = targetOf(special === undefined ? api.parts : api.parts.slice(1), verb);
   const { apiGroup, apiVersion } = api;
   return { isResourceRequest: true, apiGroup, apiVersion, ...target, ...collection(verb, target.name, query) };
+}
+
+/** As Go's net/url reads it: a pair with `;` or with a broken escape is not there. */
+function queryOf(text: string): URLSearchParams {
+  const pairs = text.split('&').filter((pair) => !pair.includes(';') && !BROKEN_ESCAPE.test(pair));
+  // The & in front keeps a leading ? in its name, which URLSearchParams would drop.
+  return new URLSearchParams(`&${pairs.join('&')}`);
 }
 
 /** The verb that a method alone means; empty for a method that means none. */

@@ -3,8 +3,8 @@ export const MAX_PATH_BYTES = 16 * 1024;
 
 /** Origin-form of RFC 9112 §3.2.1 in visible ASCII, without what servers read differently: `\`, `#`, space. */
 const ORIGIN_FORM = /^\/[\x21\x22\x24-\x5b\x5d-\x7e]*$/;
-/** A segment that means another place once decoded: `.`, `..`, or one that hides a separator or NUL. */
-const MOVING_SEGMENT = /^(\.|%2e){1,2}$|%2f|%5c|%00/i;
+/** A segment that means another place once decoded: `.`, `..` (also with parameters), or one that hides a separator or NUL. */
+const MOVING_SEGMENT = /^(\.|%2e){1,2}($|;|%3b)|%2f|%5c|%00/i;
 const BROKEN_ESCAPE = /%(?![0-9a-f]{2})/i;
 
 /**

@@ -74,6 +74,13 @@ export class Lanes<S extends Sender> {
         sender.place.isQueued = false;
         continue;
       }
+      if (sender.place.deficitBytes <= 0) {
+        // Still in debt for a frame beyond its quantum: this round is the others'.
+        sender.place.deficitBytes += QUANTUM_BYTES;
+        lane.shift();
+        lane.push(sender);
+        continue;
+      }
       return this.#serve(lane, sender, nowMs);
     }
   }
@@ -93,9 +100,10 @@ export class Lanes<S extends Sender> {
   #serve(lane: S[], sender: S, nowMs: number): EncodedFrame {
     const { place } = sender;
     const isAlone = this.#interactive.length + this.#bulk.length === 1;
-    const frame = sender.take(isAlone ? MAX_DATA_BYTES : Math.max(place.deficitBytes, 1));
+    const frame = sender.take(isAlone ? MAX_DATA_BYTES : place.deficitBytes);
     const bytes = frame.payload.length;
-    place.deficitBytes -= bytes;
+    // Alone, nobody has to be paid back.
+    place.deficitBytes = isAlone ? 0 : place.deficitBytes - bytes;
     place.recentBytes += bytes;
     place.lastSentMs = nowMs;
     this.#leadBytes =
@@ -114,7 +122,6 @@ export class Lanes<S extends Sender> {
     place.isQueued = sender.isReady;
     if (!sender.isReady) return;
     if (isSpent) place.deficitBytes += QUANTUM_BYTES;
-    if (place.deficitBytes <= 0) place.deficitBytes = 1;
     this.#laneOf(place).push(sender);
   }
 }

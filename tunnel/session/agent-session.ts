@@ -11,7 +11,7 @@ import type { Stream } from './stream.ts';
 export interface AgentSessionEvents {
   /** The handshake is complete. */
   onReady(welcome: Welcome): void;
-  /** A request. Attach the stream's events before returning, or refuse it. */
+  /** A request. Attach the stream's events before returning, or refuse it. Its slot is announced again by the owner. */
   onStream(stream: Stream, head: RequestHead): void;
   onConfig(document: Document): void;
   /** The gateway leaves: dial the next session, then drain this one. */
@@ -79,10 +79,12 @@ export class AgentSession {
   }
 
   #receiveOpen({ streamId, isEnd, head }: Extract<Frame, { type: typeof FrameType.Open }>): void {
-    const trouble = this.#cannotAdmit();
+    this.session.streams.see(streamId);
+    const trouble = this.#cannotAdmit(streamId);
     if (trouble !== undefined) {
-      this.session.streams.see(streamId);
       this.session.writer.control(encode({ type: FrameType.Refused, streamId, ...trouble }));
+      // The owner never hears of this stream, so its slot is free again by our word.
+      this.announce({ ordinary: head.isLongRunning ? 0 : 1, longRunning: head.isLongRunning ? 1 : 0 });
       return;
     }
     const stream = this.session.admit(streamId, 'remote');
@@ -91,8 +93,8 @@ export class AgentSession {
   }
 
   /** Why no stream can be admitted; takes the reserve when one can. */
-  #cannotAdmit(): { code: ErrorCode; detail: string } | undefined {
-    if (this.session.state === 'draining') return { code: ErrorCode.Draining, detail: 'the agent is leaving' };
+  #cannotAdmit(streamId: number): { code: ErrorCode; detail: string } | undefined {
+    if (!this.session.admits(streamId)) return { code: ErrorCode.Draining, detail: 'the session is draining' };
     if (this.session.streams.size >= this.session.settings.maxStreams) {
       return { code: ErrorCode.Overload, detail: `${this.session.settings.maxStreams} streams are open` };
     }

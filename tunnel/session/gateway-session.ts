@@ -49,7 +49,7 @@ export class GatewaySession {
     this.#gateway = options;
   }
 
-  /** Free slots of the agent's pool as far as we know; never below what is really free. */
+  /** Free slots of the agent's pool as far as we know; never more than are really free. */
   freeSlots(pool: SlotPool): number {
     return this.#free[pool];
   }
@@ -66,6 +66,7 @@ export class GatewaySession {
   /**
    * Opens a stream for a request. The caller attaches its events before the next turn.
    * undefined: no slot, too many streams, no reserve in the budget, or the session is leaving.
+   * @throws RangeError, before anything is taken, for a head that cannot be sent: too long, or not what the wire can carry.
    */
   open(head: RequestHead, isEnd: boolean): Stream | undefined {
     const pool = head.isLongRunning ? 'longRunning' : 'ordinary';
@@ -73,9 +74,11 @@ export class GatewaySession {
     const streamId = this.session.streams.lastId + 1;
     const frame = encode({ type: FrameType.Open, streamId, isEnd, head });
     if (!this.session.budget.reserve()) return undefined;
+    this.session.streams.see(streamId);
     const stream = this.session.admit(streamId, 'local');
     this.#free[pool] -= 1;
     this.#poolOf.set(stream, pool);
+    if (head.isUpgrade) stream.expectUpgrade();
     stream.sendFrame(frame);
     if (isEnd) stream.endSilently();
     return stream;
@@ -115,7 +118,9 @@ export class GatewaySession {
     const pool = this.#poolOf.get(stream);
     if (pool === undefined || stream.isKnownToPeer || this.session.isClosed) return;
     this.#free[pool] += 1;
-    queueMicrotask(() => this.#gateway.events.onSlots());
+    queueMicrotask(() => {
+      if (!this.session.isClosed) this.#gateway.events.onSlots();
+    });
   }
 
   #receiveHello(document: Document): void {

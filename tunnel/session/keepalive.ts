@@ -9,7 +9,8 @@ const SILENT_INTERVALS = 3;
 
 export interface KeepaliveOptions {
   readonly clock: SessionClock;
-  readonly intervalMs: number;
+  /** Read before each PING: it may change while the session runs. */
+  readonly intervalMs: () => number;
   /** 0 <= n < 1. */
   readonly random: () => number;
   readonly ping: (token: number) => void;
@@ -21,14 +22,19 @@ export interface KeepaliveOptions {
 export class Keepalive {
   readonly #options: KeepaliveOptions;
   #lastHeardMs: number;
+  /** In force since the last PING. */
+  #intervalMs: number;
   #token = 0;
   #sentMs: number | undefined;
   #rttMs: number | undefined;
   #minRttMs: number | undefined;
   #cancel: () => void = () => {};
+  /** Our own lateness was taken for life since the peer was last heard: not a second time. */
+  #isForgiven = false;
 
   constructor(options: KeepaliveOptions) {
     this.#options = options;
+    this.#intervalMs = options.intervalMs();
     this.#lastHeardMs = options.clock.nowMs();
   }
 
@@ -43,8 +49,8 @@ export class Keepalive {
   }
 
   start(): void {
-    this.#ping();
     this.#arm();
+    this.#ping();
   }
 
   stop(): void {
@@ -54,6 +60,7 @@ export class Keepalive {
   /** Any byte of the peer. */
   heard(): void {
     this.#lastHeardMs = this.#options.clock.nowMs();
+    this.#isForgiven = false;
   }
 
   pong(token: number): void {
@@ -63,20 +70,38 @@ export class Keepalive {
     this.#sentMs = undefined;
   }
 
+  /** The moment of death is not varied: the last wait ends with it. */
+  get #deadAtMs(): number {
+    return this.#lastHeardMs + SILENT_INTERVALS * this.#intervalMs;
+  }
+
   #arm(): void {
-    const { clock, intervalMs, random } = this.#options;
-    const delayMs = intervalMs * (1 - JITTER_SHARE + 2 * JITTER_SHARE * random());
+    const { clock, random } = this.#options;
+    this.#adoptInterval();
+    const variedMs = this.#intervalMs * (1 - JITTER_SHARE + 2 * JITTER_SHARE * random());
+    const delayMs = Math.max(0, Math.min(variedMs, this.#deadAtMs - clock.nowMs()));
     const dueMs = clock.nowMs() + delayMs;
     this.#cancel = clock.after(delayMs, () => this.#tick(clock.nowMs() - dueMs));
   }
 
+  /** A peer that was asked at another pace has its three intervals anew. */
+  #adoptInterval(): void {
+    const intervalMs = this.#options.intervalMs();
+    if (intervalMs === this.#intervalMs) return;
+    this.#intervalMs = intervalMs;
+    this.#lastHeardMs = this.#options.clock.nowMs();
+  }
+
   #tick(lateMs: number): void {
-    const { clock, intervalMs, onSilent } = this.#options;
-    if (lateMs > LATENESS_MS) this.heard();
-    const silentMs = clock.nowMs() - this.#lastHeardMs;
-    if (silentMs > SILENT_INTERVALS * intervalMs) return onSilent(silentMs);
-    this.#ping();
+    const nowMs = this.#options.clock.nowMs();
+    if (lateMs > LATENESS_MS && !this.#isForgiven) {
+      this.#lastHeardMs = nowMs;
+      this.#isForgiven = true;
+    }
+    if (nowMs >= this.#deadAtMs) return this.#options.onSilent(nowMs - this.#lastHeardMs);
+    // In this order: a PING that ends the session must find the timer that stop() cancels.
     this.#arm();
+    this.#ping();
   }
 
   #ping(): void {

@@ -5,49 +5,16 @@ import { decodeMessage } from '../wire/decode.ts';
 import { type Document, type Goaway, goawayOf } from '../wire/documents.ts';
 import { encode } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
-import type { SessionClock } from './clock.ts';
+import { MAX_STREAM_ID } from '../wire/limits.ts';
 import { Keepalive } from './keepalive.ts';
+import type { SessionCounts, SessionEnd, SessionOptions, SessionRole } from './role.ts';
 import { advanceSession, type SessionEvent, type SessionState } from './session-state.ts';
 import { HANDSHAKE_TIMEOUT_MS, type SessionSettings } from './settings.ts';
 import { Stream, type StreamPort } from './stream.ts';
 import { Streams } from './streams.ts';
-import type { Transport } from './transport.ts';
 import { Writer } from './writer.ts';
 
-/** What is particular to one end. */
-export interface SessionRole {
-  /** Handles a frame that only this end may receive. @throws ProtocolError for any other. */
-  receive(frame: Frame): void;
-  /** The peer leaves. */
-  leaving(goaway: Goaway): void;
-  /** A stream is gone. */
-  forgotten(stream: Stream): void;
-  /** Once, last; every stream has failed before. */
-  ended(end: SessionEnd): void;
-}
-
-export interface SessionOptions {
-  readonly transport: Transport;
-  readonly clock: SessionClock;
-  /** Of the process: shared by all its sessions. */
-  readonly budget: Budget;
-  readonly settings: SessionSettings;
-  readonly random: () => number;
-}
-
-/** Why a session ended. */
-export interface SessionEnd {
-  readonly code: number;
-  readonly reason: string;
-}
-
-/** Counters for tests and people. */
-export interface SessionCounts {
-  readonly streams: number;
-  readonly queuedBytes: number;
-  readonly bufferedBytes: number;
-  readonly controlFrames: number;
-}
+export type { SessionCounts, SessionEnd, SessionOptions, SessionRole } from './role.ts';
 
 /**
  * Many streams over one transport: what both ends have in common.
@@ -72,6 +39,8 @@ export class Session {
   #settings: SessionSettings;
   #state: SessionState = 'greeting';
   #isListening = false;
+  /** Streams beyond it are not admitted any more; lowered by the GOAWAY of either end. */
+  #lastAdmittedId = MAX_STREAM_ID;
   #end: SessionEnd = { code: ErrorCode.None, reason: 'the connection closed' };
 
   constructor(options: SessionOptions, role: SessionRole) {
@@ -88,7 +57,7 @@ export class Session {
     this.#keepalive = new Keepalive({
       clock,
       random,
-      intervalMs: settings.pingIntervalMs,
+      intervalMs: () => this.#settings.pingIntervalMs,
       ping: (token) => this.writer.control(encode({ type: FrameType.Ping, token })),
       onSilent: (ms) =>
         this.fail(new ProtocolError(`no byte from the peer for ${Math.round(ms)} ms`, ErrorCode.Silent)),
@@ -130,38 +99,35 @@ export class Session {
     this.#isListening = true;
     this.#options.transport.listen({
       onMessage: (message) => this.#receive(message),
-      onClose: (reason) => this.#closed(reason),
+      onClose: (reason, code) => this.#closed(reason, code),
     });
   }
 
   /** Accepts no new streams; running ones finish, then the session closes. */
   drain(code: ErrorCode, reason: string): void {
     if (this.#state === 'closed') return;
-    this.goaway(code, reason);
     if (this.#state === 'greeting') return this.close(code, reason);
+    if (this.#state === 'open') this.#end = { code, reason };
+    this.#lastAdmittedId = Math.min(this.#lastAdmittedId, this.streams.lastId);
+    this.goaway(code, reason);
     this.advance('goaway');
     this.#closeIfDrained();
   }
 
-  /** Says goodbye and closes now; running streams are lost. */
+  /** Says goodbye and closes now; running streams are lost. Who fell silent would not answer: that connection is cut. */
   close(code: ErrorCode, reason: string): void {
     if (this.#state === 'closed') return;
     this.#end = { code, reason };
     this.goaway(code, reason);
-    this.writer.flush();
-    this.#options.transport.close(reason);
+    this.writer.lastWords();
+    if (code === ErrorCode.Silent) this.#options.transport.destroy();
+    else this.#options.transport.close(reason);
     this.#closed(reason);
   }
 
-  /** The peer broke a rule or fell silent: says so and cuts the connection. */
+  /** The peer broke a rule or fell silent. */
   fail(error: ProtocolError): void {
-    if (this.#state === 'closed') return;
-    this.#end = { code: error.code, reason: error.message };
-    this.goaway(error.code, error.message);
-    this.writer.flush();
-    if (error.code === ErrorCode.Silent) this.#options.transport.destroy();
-    else this.#options.transport.close(error.message);
-    this.#closed(error.message);
+    this.close(error.code, error.message);
   }
 
   /** @throws ProtocolError when the event is illegal now. */
@@ -182,7 +148,12 @@ export class Session {
     this.writer.control(encode({ type, document: document as Document }));
   }
 
-  /** A stream of our own or of the peer; its reserve is already taken. */
+  /** Whether a stream of this id may still be admitted. What the peer opened before it left is served. */
+  admits(id: number): boolean {
+    return id <= this.#lastAdmittedId;
+  }
+
+  /** A stream of our own or of the peer; its id was seen and its reserve taken just before. */
   admit(id: number, openedBy: 'local' | 'remote'): Stream {
     const stream = new Stream(id, this.#port, openedBy);
     this.streams.add(stream);
@@ -231,9 +202,11 @@ export class Session {
   #receiveGoaway(goaway: Goaway): void {
     if (this.#state === 'greeting') {
       this.#end = { code: goaway.code, reason: goaway.reason };
-      return this.#options.transport.close(goaway.reason);
+      this.#options.transport.close(goaway.reason);
+      return this.#closed(goaway.reason);
     }
     this.#end = { code: goaway.code, reason: goaway.reason === '' ? nameOf(goaway.code) : goaway.reason };
+    this.#lastAdmittedId = Math.min(this.#lastAdmittedId, goaway.lastStreamId);
     this.advance('goaway');
     this.#role.leaving(goaway);
     this.#closeIfDrained();
@@ -243,20 +216,21 @@ export class Session {
     return this.#state === 'closed';
   }
 
+  /** Not before the streams that the leaving peer opened last have come: they are behind its GOAWAY. */
   #closeIfDrained(): void {
-    if (this.#state !== 'draining' || this.streams.size > 0) return;
-    this.writer.flush();
+    if (this.#state !== 'draining' || this.streams.size > 0 || this.streams.lastId < this.#lastAdmittedId) return;
+    this.writer.lastWords();
     this.#options.transport.close(this.#end.reason);
     this.#closed(this.#end.reason);
   }
 
-  #closed(reason: string): void {
+  #closed(reason: string, code: ErrorCode = ErrorCode.None): void {
     if (this.#state === 'closed') return;
     this.advance('closed');
     this.#cancelHandshake();
     this.#keepalive.stop();
     this.writer.close();
-    const end = this.#end.code === ErrorCode.None ? { code: ErrorCode.None, reason } : this.#end;
+    const end = this.#end.code === ErrorCode.None ? { code, reason } : this.#end;
     this.streams.failAll(end.reason);
     this.#role.ended(end);
   }

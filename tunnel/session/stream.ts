@@ -1,41 +1,18 @@
-import { StreamError } from '../errors.ts';
-import type { Budget } from '../flow/budget.ts';
-import type { GrowthFacts } from '../flow/receive-window.ts';
+import { ProtocolError, StreamError } from '../errors.ts';
 import { ReceiveWindow } from '../flow/receive-window.ts';
 import { ErrorCode, FrameType } from '../wire/codes.ts';
-import { type EncodedFrame, encode } from '../wire/encode.ts';
+import { type EncodedFrame, encode, tryEncode } from '../wire/encode.ts';
+import type { Frame } from '../wire/frame.ts';
 import type { RawHeaders, ResponseHead } from '../wire/head.ts';
 import { advance, type Half } from './half.ts';
 import { Outbox } from './outbox.ts';
+import type { StreamEvents, StreamPort } from './stream-port.ts';
 
-/** What the owner of a stream hears. Nothing is called after onClose. */
-export interface StreamEvents {
-  /** A response head; 1xx may come several times before the final one. Gateway only. */
-  onHead?(head: ResponseHead): void;
-  /** Body bytes, a view into the message. Credit goes back when the owner calls `stream.consume`. */
-  onData(chunk: Uint8Array): void;
-  /** The peer's half ended cleanly. */
-  onEnd(trailers: RawHeaders): void;
-  /** The stream was reset, refused, or its session lost. */
-  onError(error: StreamError): void;
-  /** `write` may be called again after it returned false. */
-  onDrain(): void;
-  /** Once, last: both halves are done, one way or the other. */
-  onClose(): void;
-}
-
-/** What a stream needs from its session. */
-export interface StreamPort {
-  readonly budget: Budget;
-  growthFacts(): GrowthFacts;
-  wake(stream: Stream): void;
-  credit(streamId: number, bytes: number): void;
-  control(frame: EncodedFrame): void;
-  /** Both halves are done: the session forgets this very object. */
-  forget(stream: Stream): void;
-}
+export type { StreamEvents, StreamPort } from './stream-port.ts';
 
 const NO_TRAILERS: RawHeaders = [];
+const SWITCHING_PROTOCOLS = 101;
+const FIRST_FINAL_STATUS = 200;
 
 /**
  * One exchange inside a session: two halves, two windows.
@@ -50,6 +27,10 @@ export class Stream {
   #events: StreamEvents | undefined;
   #sending: Half = 'open';
   #receiving: Half = 'open';
+  #hasAnswer = false;
+  /** Whether DATA may come: after the final head; requests had theirs with OPEN. */
+  #isHeadDone: boolean;
+  #mayUpgrade = false;
   #isClosed = false;
   #isWriterWaiting = false;
 
@@ -58,6 +39,7 @@ export class Stream {
     this.#port = port;
     this.outbox = new Outbox(id, () => this.#taken());
     this.#openedBy = openedBy;
+    this.#isHeadDone = openedBy === 'remote';
     this.#window = new ReceiveWindow(port.budget, port.growthFacts().nowMs);
   }
 
@@ -68,6 +50,11 @@ export class Stream {
   /** Whether the peer can know this stream. One that it cannot know was certainly not executed. */
   get isKnownToPeer(): boolean {
     return this.#openedBy === 'remote' || this.outbox.isFirstTaken;
+  }
+
+  /** Whether any head came, 1xx too: then the peer did see this request. */
+  get hasAnswer(): boolean {
+    return this.#hasAnswer;
   }
 
   /** Bytes that arrived and were not consumed. */
@@ -87,9 +74,11 @@ export class Stream {
     this.#port.wake(this);
   }
 
-  /** Sends a response head (agent). */
+  /** Sends a response head (agent). One that cannot be sent fails this stream: an upstream's answer is not our bug. */
   sendHead(head: ResponseHead): void {
-    this.sendFrame(encode({ type: FrameType.Head, streamId: this.id, isEnd: false, head }));
+    if (this.#sending !== 'open') return;
+    const frame = this.#encodeOrFail({ type: FrameType.Head, streamId: this.id, isEnd: false, head });
+    if (frame !== undefined) this.sendFrame(frame);
   }
 
   /** Queues body bytes, which must not change afterwards. False: wait for onDrain before the next. */
@@ -101,15 +90,23 @@ export class Stream {
     return !this.#isWriterWaiting;
   }
 
-  /** Ends our half after what was written. */
+  /** Ends our half after what was written. Trailers that cannot be sent fail this stream. */
   end(trailers: RawHeaders = NO_TRAILERS): void {
     const next = advance(this.#sending, 'end');
-    if (next === undefined || this.#sending !== 'open') return;
-    if (trailers.length > 0) this.outbox.pushFrame(encode({ type: FrameType.Trailers, streamId: this.id, trailers }));
-    else this.outbox.pushEnd();
+    if (next === undefined) return;
+    if (trailers.length > 0) {
+      const frame = this.#encodeOrFail({ type: FrameType.Trailers, streamId: this.id, trailers });
+      if (frame === undefined) return;
+      this.outbox.pushFrame(frame);
+    } else this.outbox.pushEnd();
     this.#port.wake(this);
     this.#sending = next;
     this.#closeIfDone();
+  }
+
+  /** OPEN asked for an upgrade: a 101 is the final head, raw bytes follow. */
+  expectUpgrade(): void {
+    this.#mayUpgrade = true;
   }
 
   /** Our half ended with a frame that says so itself (OPEN with END). */
@@ -120,14 +117,19 @@ export class Stream {
   /** Gives credit back: the owner handed `bytes` on, and they are gone from here. */
   consume(bytes: number): void {
     if (this.#receiving === 'reset') return;
-    const creditBytes = this.#window.consume(bytes, this.#port.growthFacts());
-    if (creditBytes > 0 && this.#receiving === 'open') this.#port.credit(this.id, creditBytes);
+    const facts = this.#port.growthFacts();
+    const isOpen = this.#receiving === 'open';
+    // After the end nothing comes any more: a window that grew then would only take from the others.
+    const creditBytes = this.#window.consume(bytes, isOpen ? facts : { ...facts, maxBytes: 0 });
+    if (creditBytes > 0 && isOpen) this.#port.credit(this.id, creditBytes);
     if (this.#isClosed && this.#window.bufferedBytes === 0) this.#window.release();
   }
 
-  /** Abandons both halves and tells the peer why. */
+  /** Abandons both halves and tells the peer why. After onClose: drops what was not consumed. */
   reset(code: ErrorCode, detail = ''): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed) return this.#abandon();
+    // From inside onError: the peer knows, and #finish follows.
+    if (this.#receiving === 'reset') return;
     if (this.isKnownToPeer) {
       this.#port.control(encode({ type: FrameType.Reset, streamId: this.id, code, detail }));
     }
@@ -136,39 +138,48 @@ export class Stream {
 
   /** Says that this OPEN was certainly not executed (agent). */
   refuse(code: ErrorCode, detail: string): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#receiving === 'reset') return;
     this.#port.control(encode({ type: FrameType.Refused, streamId: this.id, code, detail }));
     this.#finish();
   }
 
-  /** Frames of the peer. Each returns false when the peer broke a rule of flow or state. */
-  receiveData(data: Uint8Array, isEnd: boolean): boolean {
-    if (advance(this.#receiving, 'data') === undefined || !this.#window.accept(data.length)) return false;
+  /**
+   * @throws ProtocolError like all that receive: the peer broke a rule of state or credit.
+   * A body, end or head out of HTTP's order fails only this stream: so does a malformed message in HTTP/2 (RFC 9113 §8.1.1).
+   */
+  receiveData(data: Uint8Array, isEnd: boolean): void {
+    if (advance(this.#receiving, 'data') === undefined) throw new ProtocolError('DATA after the end');
+    if (!this.#window.accept(data.length)) {
+      throw new ProtocolError(`DATA of ${data.length} bytes beyond the credit`, ErrorCode.FlowControl);
+    }
+    if (!this.#isHeadDone) return this.#failBoth('a body before the final head');
     if (data.length > 0) this.#events?.onData(data);
     if (isEnd) this.receiveEnd(NO_TRAILERS);
-    return true;
   }
 
-  receiveEnd(trailers: RawHeaders): boolean {
-    if (this.#receiving === 'reset') return true;
+  receiveEnd(trailers: RawHeaders): void {
+    // The owner reset the stream while it heard what came in the same frame.
+    if (this.#receiving === 'reset') return;
     const next = advance(this.#receiving, 'end');
-    if (next === undefined) return false;
+    if (next === undefined) throw new ProtocolError('an end after the end');
+    if (!this.#isHeadDone) return this.#failBoth('an end before the final head');
     this.#receiving = next;
     this.#events?.onEnd(trailers);
     this.#closeIfDone();
-    return true;
   }
 
-  receiveHead(head: ResponseHead, isEnd: boolean): boolean {
-    if (advance(this.#receiving, 'data') === undefined) return false;
+  receiveHead(head: ResponseHead, isEnd: boolean): void {
+    if (advance(this.#receiving, 'data') === undefined) throw new ProtocolError('HEAD after the end');
+    this.#hasAnswer = true;
+    if (this.#isHeadDone) return this.#failBoth('a head after the final head');
+    this.#isHeadDone = head.status >= FIRST_FINAL_STATUS || (this.#mayUpgrade && head.status === SWITCHING_PROTOCOLS);
     this.#events?.onHead?.(head);
-    return isEnd ? this.receiveEnd(NO_TRAILERS) : true;
+    if (isEnd) this.receiveEnd(NO_TRAILERS);
   }
 
-  receiveCredit(bytes: number): boolean {
-    if (!this.outbox.window.grant(bytes)) return false;
+  receiveCredit(bytes: number): void {
+    if (!this.outbox.window.grant(bytes)) throw new ProtocolError('credit beyond 2^31-1', ErrorCode.FlowControl);
     this.#port.wake(this);
-    return true;
   }
 
   /** The stream ended with an error that the peer sent or the session died of. */
@@ -178,6 +189,21 @@ export class Stream {
     this.#receiving = 'reset';
     this.#events?.onError(error);
     this.#finish();
+  }
+
+  /** The frame; undefined when the wire cannot carry it: then the stream has failed. */
+  #encodeOrFail(frame: Frame): EncodedFrame | undefined {
+    const encoded = tryEncode(frame);
+    if (!(encoded instanceof RangeError)) return encoded;
+    this.#failBoth(encoded.message, this.#openedBy === 'remote' ? ErrorCode.UpstreamProtocol : ErrorCode.Cancel);
+    return undefined;
+  }
+
+  /** Ends the stream at both ends over what an upstream or a client sent through it. */
+  #failBoth(detail: string, code: ErrorCode = ErrorCode.UpstreamProtocol): void {
+    const execution = this.isKnownToPeer ? 'unknown' : 'not-executed';
+    if (this.isKnownToPeer) this.#port.control(encode({ type: FrameType.Reset, streamId: this.id, code, detail }));
+    this.fail(new StreamError({ streamId: this.id, code, origin: 'local', execution, detail }));
   }
 
   /** The writer took a frame. What follows runs after its loop, not inside it. */
@@ -197,10 +223,15 @@ export class Stream {
 
   #finish(): void {
     this.#sending = 'reset';
-    this.#receiving = 'reset';
     this.outbox.clear();
-    this.#window.release();
+    this.#abandon();
     this.#close();
+  }
+
+  /** Nobody will consume what is left. */
+  #abandon(): void {
+    this.#receiving = 'reset';
+    this.#window.release();
   }
 
   #close(): void {
@@ -210,15 +241,4 @@ export class Stream {
     if (this.#window.bufferedBytes === 0) this.#window.release();
     this.#events?.onClose();
   }
-}
-
-/** An error for a stream that died with its session. */
-export function sessionLost(stream: Stream, execution: 'not-executed' | 'unknown', reason: string): StreamError {
-  return new StreamError({
-    streamId: stream.id,
-    code: ErrorCode.SessionLost,
-    origin: 'remote',
-    execution,
-    detail: reason,
-  });
 }

@@ -1,7 +1,7 @@
-import { ProtocolError, StreamError } from '../errors.ts';
+import { type Execution, ProtocolError, StreamError } from '../errors.ts';
 import { ErrorCode, FrameType } from '../wire/codes.ts';
 import type { Frame } from '../wire/frame.ts';
-import { type Stream, sessionLost } from './stream.ts';
+import type { Stream } from './stream.ts';
 
 type StreamFrame = Extract<
   Frame,
@@ -40,13 +40,12 @@ export class Streams {
     return { queuedBytes, bufferedBytes };
   }
 
-  /** @throws ProtocolError when the id does not increase. */
+  /** Its id was seen just before. */
   add(stream: Stream): void {
-    this.see(stream.id);
     this.#byId.set(stream.id, stream);
   }
 
-  /** Notes an id that was refused without a stream. @throws ProtocolError when it does not increase. */
+  /** Notes an id, whether a stream comes of it or a refusal. @throws ProtocolError when it does not increase. */
   see(id: number): void {
     if (id <= this.#lastId) throw new ProtocolError(`stream ${id} opened after ${this.#lastId}`);
     this.#lastId = id;
@@ -67,28 +66,26 @@ export class Streams {
     if (stream === undefined) return;
     switch (frame.type) {
       case FrameType.Data:
-        if (stream.receiveData(frame.data, frame.isEnd)) return;
-        throw new ProtocolError(`DATA of ${frame.data.length} bytes beyond credit or end`, ErrorCode.FlowControl);
+        return stream.receiveData(frame.data, frame.isEnd);
       case FrameType.Window:
-        if (stream.receiveCredit(frame.creditBytes)) return;
-        throw new ProtocolError('credit beyond 2^31-1', ErrorCode.FlowControl);
+        return stream.receiveCredit(frame.creditBytes);
       case FrameType.Trailers:
-        if (stream.receiveEnd(frame.trailers)) return;
-        throw new ProtocolError('TRAILERS after the end');
+        return stream.receiveEnd(frame.trailers);
       case FrameType.Head:
-        if (stream.receiveHead(frame.head, frame.isEnd)) return;
-        throw new ProtocolError('HEAD after the end');
+        return stream.receiveHead(frame.head, frame.isEnd);
       case FrameType.Reset:
         return stream.fail(peerError(frame, 'unknown'));
       case FrameType.Refused:
+        if (stream.hasAnswer) throw new ProtocolError('REFUSED after a HEAD');
         return stream.fail(peerError(frame, 'not-executed'));
     }
   }
 
-  /** Streams beyond the peer's last seen one were certainly not executed. */
+  /** Streams beyond the peer's last seen one were certainly not executed; an answer proves the contrary. */
   failBeyond(lastStreamId: number, reason: string): void {
     for (const stream of [...this.#byId.values()]) {
-      if (stream.id > lastStreamId) stream.fail(sessionLost(stream, 'not-executed', reason));
+      if (stream.id <= lastStreamId) continue;
+      stream.fail(sessionLost(stream, stream.hasAnswer ? 'unknown' : 'not-executed', reason));
     }
   }
 
@@ -100,7 +97,18 @@ export class Streams {
   }
 }
 
-function peerError(frame: { streamId: number; code: number; detail: string }, execution: 'unknown' | 'not-executed') {
+function peerError(frame: { streamId: number; code: number; detail: string }, execution: Execution) {
   const { streamId, code, detail } = frame;
   return new StreamError({ streamId, code, origin: 'remote', execution, detail });
+}
+
+/** An error for a stream that died with its session. */
+function sessionLost(stream: Stream, execution: Execution, reason: string): StreamError {
+  return new StreamError({
+    streamId: stream.id,
+    code: ErrorCode.SessionLost,
+    origin: 'remote',
+    execution,
+    detail: reason,
+  });
 }

@@ -1,9 +1,11 @@
+import type { ErrorCode } from '../wire/codes.ts';
+
 /** What a session hears from its connection. */
 export interface TransportEvents {
   /** One whole binary message. */
   onMessage(message: Uint8Array): void;
-  /** Once, last. `reason` is for people. */
-  onClose(reason: string): void;
+  /** Once, last. `reason` is for people; `code` says if the peer broke a rule of the connection itself. */
+  onClose(reason: string, code?: ErrorCode): void;
 }
 
 /** A connection that carries whole binary messages, in order. */

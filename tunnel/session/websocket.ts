@@ -1,23 +1,28 @@
 import { WebSocket } from 'ws';
+import { ErrorCode } from '../wire/codes.ts';
 import { MAX_MESSAGE_BYTES } from '../wire/limits.ts';
 import type { Transport, TransportEvents } from './transport.ts';
+
+/** A closing handshake that takes longer is cut. */
+const CLOSE_TIMEOUT_MS = 2_000;
 
 /** What both ends tell ws: binary only, no compression of its own, bounded messages. */
 export const WEBSOCKET_OPTIONS = {
   perMessageDeflate: false,
   maxPayload: MAX_MESSAGE_BYTES,
   skipUTF8Validation: true,
+  closeTimeout: CLOSE_TIMEOUT_MS,
 } as const;
 
-/** A closing handshake that takes longer is cut. */
-const CLOSE_TIMEOUT_MS = 2_000;
 /** RFC 6455 §7.4.1. */
 const CLOSE_NORMAL = 1000;
 const CLOSE_UNSUPPORTED_DATA = 1003;
+const TEXT_MESSAGE = 'the peer sent a text message';
 
-/** An open ws WebSocket as a Transport. `isMasked` is what a client needs unless its peer was verified. */
+/** An open ws WebSocket, made with WEBSOCKET_OPTIONS, as a Transport. `isMasked` is what a client needs unless its peer was verified. */
 export function websocketTransport(socket: WebSocket): Transport {
   let reason = '';
+  let code: ErrorCode = ErrorCode.None;
   return {
     send(message, written) {
       if (socket.readyState !== WebSocket.OPEN) return;
@@ -27,27 +32,38 @@ export function websocketTransport(socket: WebSocket): Transport {
     },
     listen(events: TransportEvents) {
       socket.binaryType = 'nodebuffer';
+      let isOver = false;
+      const over = (why: string) => {
+        if (!isOver) events.onClose(why, code);
+        isOver = true;
+      };
       socket.on('message', (data, isBinary) => {
+        if (isOver) return;
         if (isBinary) return events.onMessage(data as Buffer);
-        reason = 'the peer sent a text message';
-        socket.close(CLOSE_UNSUPPORTED_DATA, reason);
+        code = ErrorCode.Protocol;
+        socket.close(CLOSE_UNSUPPORTED_DATA, TEXT_MESSAGE);
+        over(TEXT_MESSAGE);
       });
       socket.on('error', (error) => {
         reason = error.message;
+        if (isViolation(error)) code = ErrorCode.Protocol;
       });
-      socket.once('close', (code, text) => {
-        const said = text.toString('utf8');
-        events.onClose(said || reason || `the connection closed (${code})`);
-      });
+      socket.once('close', (status, text) =>
+        over(text.toString('utf8') || reason || `the connection closed (${status})`),
+      );
     },
     close(why) {
       socket.close(CLOSE_NORMAL, cutTo(why, 123));
-      setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();
     },
     destroy() {
       socket.terminate();
     },
   };
+}
+
+/** ws names what the peer did wrong: WS_ERR_INVALID_OPCODE, WS_ERR_UNSUPPORTED_MESSAGE_LENGTH… */
+function isViolation(error: Error): boolean {
+  return 'code' in error && typeof error.code === 'string' && error.code.startsWith('WS_ERR_');
 }
 
 /** A close reason holds at most 123 bytes (RFC 6455 §5.5.1). */

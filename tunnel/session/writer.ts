@@ -56,24 +56,29 @@ export class Writer {
 
   /** Queues a frame ahead of all streams. */
   control(frame: EncodedFrame): void {
+    if (this.#isClosed) return;
     if (this.#control.length >= CONTROL_LIMIT) {
+      // Makes room for the last words: their GOAWAY comes through here as well.
+      this.#control.length = 0;
       this.#options.onDead(new ProtocolError(`${CONTROL_LIMIT} control frames wait for the peer`, ErrorCode.Abuse));
       return;
     }
     this.#control.push(frame);
-    this.#schedule();
+    this.#scheduleControl();
   }
 
   /** Credit for one stream; several grants before the next write become one WINDOW. */
   credit(streamId: number, bytes: number): void {
+    if (this.#isClosed) return;
     this.#credits.set(streamId, Math.min(MAX_WINDOW_BYTES, (this.#credits.get(streamId) ?? 0) + bytes));
-    this.#schedule();
+    this.#scheduleControl();
   }
 
   slots({ ordinary, longRunning }: Slots): void {
+    if (this.#isClosed) return;
     const waiting = this.#slots ?? { ordinary: 0, longRunning: 0 };
     this.#slots = { ordinary: waiting.ordinary + ordinary, longRunning: waiting.longRunning + longRunning };
-    this.#schedule();
+    this.#scheduleControl();
   }
 
   /** Notes that a stream may have something to send. */
@@ -88,46 +93,55 @@ export class Writer {
     this.#lanes.remove(outbox);
   }
 
-  /** Writes what is ready at once: for the last words of a session. */
-  flush(): void {
+  /**
+   * Writes every control frame at once, however much is handed over already: the last words of a session, GOAWAY among them.
+   * Streams stay silent, so that what was never written is known not to be executed.
+   */
+  lastWords(): void {
     if (this.#isClosed) return;
     const nowMs = this.#options.clock.nowMs();
-    while (this.#handedBytes < HANDED_LIMIT_BYTES) {
-      const frames = this.#gather(nowMs);
-      if (frames.length === 0) break;
-      this.#hand(packMessage(frames), nowMs);
-    }
-    if (this.#control.length === 0) this.#controlSinceMs = undefined;
+    const next = () => this.#nextControl();
+    for (let frames = gather(next); frames.length > 0; frames = gather(next)) this.#hand(packMessage(frames), nowMs);
   }
 
   close(): void {
     this.#isClosed = true;
     this.#control.length = 0;
     this.#credits.clear();
+    this.#slots = undefined;
     this.#cancelCheck?.();
   }
 
-  #schedule(): void {
+  get #hasControl(): boolean {
+    return this.#control.length > 0 || this.#credits.size > 0 || this.#slots !== undefined;
+  }
+
+  #scheduleControl(): void {
     this.#controlSinceMs ??= this.#options.clock.nowMs();
+    this.#schedule();
+  }
+
+  #schedule(): void {
     if (this.#isScheduled || this.#isClosed || this.#handedBytes >= HANDED_LIMIT_BYTES) return;
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      this.flush();
+      this.#flush();
     });
   }
 
-  /** Frames of the next message, control first. */
-  #gather(nowMs: number): EncodedFrame[] {
-    const frames: EncodedFrame[] = [];
-    let bytes = 0;
-    while (bytes < MESSAGE_TARGET_BYTES) {
-      const frame = this.#nextControl() ?? this.#lanes.next(nowMs);
-      if (frame === undefined) break;
-      frames.push(frame);
-      bytes += encodedBytes(frame);
+  /** Hands over what is ready, control first, up to the limit. */
+  #flush(): void {
+    if (this.#isClosed) return;
+    const nowMs = this.#options.clock.nowMs();
+    const next = () => this.#nextControl() ?? this.#lanes.next(nowMs);
+    while (this.#handedBytes < HANDED_LIMIT_BYTES) {
+      const frames = gather(next);
+      if (frames.length === 0) break;
+      this.#hand(packMessage(frames), nowMs);
+      // Control goes first, so this message took some: what is left waits since now.
+      this.#controlSinceMs = this.#hasControl ? nowMs : undefined;
     }
-    return frames;
   }
 
   #nextControl(): EncodedFrame | undefined {
@@ -162,8 +176,7 @@ export class Writer {
       if (this.#isClosed || this.#handedSinceMs === undefined) return;
       const nowMs = this.#options.clock.nowMs();
       const { controlWriteMs, dataWriteMs } = this.#options.deadlines();
-      const controlMs =
-        this.#control.length > 0 && this.#controlSinceMs !== undefined ? nowMs - this.#controlSinceMs : 0;
+      const controlMs = this.#controlSinceMs === undefined ? 0 : nowMs - this.#controlSinceMs;
       const dataMs = nowMs - this.#handedSinceMs;
       if (controlMs > controlWriteMs || dataMs > dataWriteMs) {
         const stuck =
@@ -174,4 +187,17 @@ export class Writer {
       this.#cancelCheck = this.#armCheck();
     });
   }
+}
+
+/** Frames of one message, as many as the packing limit lets in. */
+function gather(next: () => EncodedFrame | undefined): EncodedFrame[] {
+  const frames: EncodedFrame[] = [];
+  let bytes = 0;
+  while (bytes < MESSAGE_TARGET_BYTES) {
+    const frame = next();
+    if (frame === undefined) break;
+    frames.push(frame);
+    bytes += encodedBytes(frame);
+  }
+  return frames;
 }

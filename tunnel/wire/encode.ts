@@ -40,6 +40,16 @@ export function encode(frame: Frame): EncodedFrame {
   return encoded;
 }
 
+/** For a frame whose content others chose, such as an upstream's head: that it cannot be sent is a value, not our bug. */
+export function tryEncode(frame: Frame): EncodedFrame | RangeError {
+  try {
+    return encode(frame);
+  } catch (error) {
+    if (error instanceof RangeError) return error;
+    throw error;
+  }
+}
+
 /** On the wire, header included. */
 export function encodedBytes(frame: EncodedFrame): number {
   return FRAME_HEADER_BYTES + frame.payload.length;
