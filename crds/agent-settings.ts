@@ -1,0 +1,93 @@
+import type { Spec } from './types.ts';
+import { measured } from './validate.ts';
+
+/**
+ * The CONFIG document: what a running agent is told over its session, and again whenever the spec changes.
+ * Durations in milliseconds, sizes in bytes. Receivers ignore fields they do not know and generations they have passed.
+ */
+export interface AgentSettings {
+  /** metadata.generation of the ClusterTunnel. */
+  readonly generation: number;
+  readonly limits: {
+    readonly maxConcurrentRequests: number;
+    readonly maxStreamBufferBytes: number;
+    readonly maxBufferBytes: number;
+  };
+  readonly timeouts: {
+    readonly connectMs: number;
+    readonly upstreamHeadersMs: number;
+    readonly requestMs: number;
+    readonly backpressureMs: number;
+    readonly controlWriteMs: number;
+    readonly dataWriteMs: number;
+    readonly disconnectGraceMs: number;
+    readonly drainMs: number;
+  };
+  readonly reconnect: { readonly minBackoffMs: number; readonly maxBackoffMs: number };
+  readonly health: { readonly intervalMs: number };
+}
+
+/** What the agents of a tunnel with this spec are told. */
+export function agentSettings(spec: Spec, generation: number): AgentSettings {
+  const { limits, timeouts, reconnect, health } = spec;
+  const ms = (text: string) => measured('duration', text);
+  return {
+    generation,
+    limits: {
+      maxConcurrentRequests: limits.maxConcurrentRequests,
+      maxStreamBufferBytes: measured('bytes', limits.maxStreamBufferBytes),
+      maxBufferBytes: measured('bytes', limits.maxBufferBytes),
+    },
+    timeouts: {
+      connectMs: ms(timeouts.connect),
+      upstreamHeadersMs: ms(timeouts.upstreamHeaders),
+      requestMs: ms(timeouts.request),
+      backpressureMs: ms(timeouts.backpressure),
+      controlWriteMs: ms(timeouts.controlWrite),
+      dataWriteMs: ms(timeouts.dataWrite),
+      disconnectGraceMs: ms(timeouts.disconnectGrace),
+      drainMs: ms(timeouts.drain),
+    },
+    reconnect: { minBackoffMs: ms(reconnect.minBackoff), maxBackoffMs: ms(reconnect.maxBackoff) },
+    health: { intervalMs: ms(health.interval) },
+  };
+}
+
+const GROUPS = {
+  limits: ['maxConcurrentRequests', 'maxStreamBufferBytes', 'maxBufferBytes'],
+  timeouts: [
+    'connectMs',
+    'upstreamHeadersMs',
+    'requestMs',
+    'backpressureMs',
+    'controlWriteMs',
+    'dataWriteMs',
+    'disconnectGraceMs',
+    'drainMs',
+  ],
+  reconnect: ['minBackoffMs', 'maxBackoffMs'],
+  health: ['intervalMs'],
+} as const satisfies { [Group in Exclude<keyof AgentSettings, 'generation'>]: readonly (keyof AgentSettings[Group])[] };
+
+/**
+ * The document as received. Unknown fields are dropped.
+ * @throws TypeError naming the first field that is missing or no number >= 0: the sender's fault.
+ */
+export function parseAgentSettings(document: unknown): AgentSettings {
+  const settings: Record<string, unknown> = { generation: numberAt(document, 'generation') };
+  for (const [group, names] of Object.entries(GROUPS)) {
+    const from = fieldAt(document, group);
+    settings[group] = Object.fromEntries(names.map((name) => [name, numberAt(from, name, `${group}.`)]));
+  }
+  return settings as unknown as AgentSettings;
+}
+
+function fieldAt(from: unknown, name: string): unknown {
+  return typeof from === 'object' && from !== null ? (from as Record<string, unknown>)[name] : undefined;
+}
+
+function numberAt(from: unknown, name: string, prefix = ''): number {
+  const value = fieldAt(from, name);
+  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
+  throw new TypeError(`agent settings: ${prefix}${name} must be a number >= 0`);
+}

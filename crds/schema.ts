@@ -1,0 +1,163 @@
+import { agentSchema } from './agent-schema.ts';
+import { bytes, duration } from './fields.ts';
+
+/** Names of the API, as every path, manifest and rule spells them. */
+export const GROUP = 'clustertunnel.io';
+export const VERSION = 'v1alpha1';
+export const KIND = 'ClusterTunnel';
+export const PLURAL = 'clustertunnels';
+export const API_VERSION = `${GROUP}/${VERSION}` as const;
+
+/**
+ * The name becomes a part of the names of the agent's objects, and a path segment at the gateway.
+ * 40 leaves room for prefix, ReplicaSet hash and pod suffix within 63 characters.
+ */
+export const NAME_MAX_LENGTH = 40;
+export const NAME_PATTERN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
+
+const limitsSchema = {
+  type: 'object',
+  additionalProperties: false,
+  description: 'Bounds of what the tunnel carries at once. Changes reach running agents at once, without a restart.',
+  default: {},
+  properties: {
+    maxConcurrentRequests: {
+      type: 'integer',
+      default: 64,
+      minimum: 1,
+      maximum: 4096,
+      description:
+        'Requests that one agent process runs at once at its API server. More wait at the gateway. Default 64, from 1 to 4096.',
+    },
+    maxStreamBufferBytes: bytes({
+      default: '4Mi',
+      min: '64Ki',
+      max: '256Mi',
+      description:
+        'Bytes: how much of one response may be under way or waiting for a slow reader. At most maxBufferBytes.',
+    }),
+    maxBufferBytes: bytes({
+      default: '32Mi',
+      min: '1Mi',
+      max: '4Gi',
+      description: 'Bytes: the same for all responses of one agent process together.',
+    }),
+  },
+  'x-kubernetes-validations': [
+    {
+      rule: "!has(self.maxStreamBufferBytes) || !has(self.maxBufferBytes) || !isQuantity(string(self.maxStreamBufferBytes)) || !isQuantity(string(self.maxBufferBytes)) || quantity(string(self.maxBufferBytes)).isLessThan(quantity('1Mi')) || quantity(string(self.maxStreamBufferBytes)).compareTo(quantity(string(self.maxBufferBytes))) <= 0",
+      message: 'must not exceed limits.maxBufferBytes: lower it, or raise limits.maxBufferBytes',
+      fieldPath: '.maxStreamBufferBytes',
+    },
+  ],
+} as const;
+
+const timeoutsSchema = {
+  type: 'object',
+  additionalProperties: false,
+  description: 'How long each step may take. Durations such as 500ms, 10s or 2m. Changes reach running agents at once.',
+  default: {},
+  properties: {
+    connect: duration({
+      default: '10s',
+      min: '100ms',
+      max: '5m',
+      description: 'Agent to API server: TCP and TLS. Beyond it the client gets 503.',
+    }),
+    upstreamHeaders: duration({
+      default: '30s',
+      min: '100ms',
+      max: '1h',
+      description: 'API server: from the request sent to the first byte of the answer. Beyond it the client gets 504.',
+    }),
+    request: duration({
+      default: '2m',
+      min: '1s',
+      max: '1h',
+      description:
+        'A whole ordinary request at the agent; the gateway waits 10s longer. Watches, logs and exec are exempt.',
+    }),
+    backpressure: duration({
+      default: '10s',
+      min: '1s',
+      max: '1h',
+      description: 'A response whose client reads nothing for this long is cut. Watches, logs and exec are exempt.',
+    }),
+    controlWrite: duration({
+      default: '5s',
+      min: '1s',
+      max: '1m',
+      description: 'A session whose control frames cannot be written for this long is dead.',
+    }),
+    dataWrite: duration({
+      default: '30s',
+      min: '1s',
+      max: '10m',
+      description: 'A session whose data cannot be written for this long is dead.',
+    }),
+    disconnectGrace: duration({
+      default: '10s',
+      min: '0s',
+      max: '5m',
+      description: 'How long a request waits for a lost agent to come back before the client gets 503.',
+    }),
+    drain: duration({
+      default: '30s',
+      min: '0s',
+      max: '1h',
+      description: 'How long a stopping agent finishes running requests before it exits.',
+    }),
+  },
+} as const;
+
+const reconnectSchema = {
+  type: 'object',
+  additionalProperties: false,
+  description: 'How an agent that lost its session dials again: for ever, with random delays that grow.',
+  default: {},
+  properties: {
+    minBackoff: duration({
+      default: '1s',
+      min: '100ms',
+      max: '10m',
+      description: 'The first delay is at most this. At most maxBackoff.',
+    }),
+    maxBackoff: duration({ default: '30s', min: '1s', max: '1h', description: 'No delay is longer than this.' }),
+  },
+  'x-kubernetes-validations': [
+    {
+      rule: "!has(self.minBackoff) || !has(self.maxBackoff) || !self.minBackoff.matches('^[0-9]{1,12}(ms|s|m|h)$') || !self.maxBackoff.matches('^[0-9]{1,12}(ms|s|m|h)$') || duration(self.minBackoff) <= duration(self.maxBackoff)",
+      message: 'must not exceed reconnect.maxBackoff: lower it, or raise reconnect.maxBackoff',
+      fieldPath: '.minBackoff',
+    },
+  ],
+} as const;
+
+const healthSchema = {
+  type: 'object',
+  additionalProperties: false,
+  description: 'How the way to the API server behind the tunnel is watched.',
+  default: {},
+  properties: {
+    interval: duration({
+      default: '10s',
+      min: '1s',
+      max: '10m',
+      description: 'Time between two probes of the API server when no user request has succeeded meanwhile.',
+    }),
+  },
+} as const;
+
+/** What a user writes: the single source of CRD, types, defaults and validation. */
+export const specSchema = {
+  type: 'object',
+  additionalProperties: false,
+  description: 'What the tunnel shall be. Every field has a default: `spec: {}` is a working tunnel.',
+  properties: {
+    agent: agentSchema,
+    limits: limitsSchema,
+    timeouts: timeoutsSchema,
+    reconnect: reconnectSchema,
+    health: healthSchema,
+  },
+} as const;

@@ -1,0 +1,109 @@
+import type { Verdict } from './conditions.ts';
+import { AGENT_NAMESPACE_ROLE } from './names.ts';
+import type { DeploymentFacts, Failure, Observation } from './observe.ts';
+import { Reason } from './reasons.ts';
+
+/** Whether the spec can be used at all. */
+export function checkAccepted({ specErrors }: Observation): Verdict {
+  return specErrors.length === 0
+    ? { status: 'True', reason: Reason.SpecAccepted, message: 'The spec is valid.' }
+    : { status: 'False', reason: Reason.InvalidSpec, message: specErrors.join('; ') };
+}
+
+/** Whether an agent has a token to log in with. */
+export function checkCredentials({ name, spec, failure, hasKey }: Observation): Verdict {
+  if (spec === undefined) return notAttempted;
+  if (failure?.step === 'credentials') return failed(failure, spec.agent.namespace);
+  if (spec.agent.placement === 'Local') {
+    return hasKey
+      ? { status: 'True', reason: Reason.TokenIssued, message: 'The agent has a valid token.' }
+      : notAttempted;
+  }
+  return hasKey
+    ? { status: 'True', reason: Reason.TokenIssued, message: 'A manifest with a valid token was rendered.' }
+    : {
+        status: 'False',
+        reason: Reason.ManifestNotApplied,
+        message: `No manifest was rendered yet: run \`clustertunnel manifest ${name} | kubectl --context <target> apply -f -\`.`,
+      };
+}
+
+/** Whether an agent runs. */
+export function checkAgent({ spec, failure, deployment, sessions }: Observation): Verdict {
+  if (spec === undefined) return notAttempted;
+  if (spec.agent.placement === 'Manual') return checkManualAgent(sessions.agents.length);
+  if (failure?.step === 'agent') return failed(failure, spec.agent.namespace);
+  return deployment === undefined ? notAttempted : checkDeployment(deployment, spec.agent.namespace);
+}
+
+/** Whether a session is open: earned by a completed handshake, never assumed. */
+export function checkConnected({ sessions }: Observation): Verdict {
+  const { liveSessions, agents, lastDisconnect } = sessions;
+  if (liveSessions > 0) {
+    const message = `${count(liveSessions, 'session')} from ${count(agents.length, 'agent')}.`;
+    return { status: 'True', reason: Reason.SessionOpen, message };
+  }
+  if (lastDisconnect !== undefined) {
+    const message = `No session is open; the last ended at ${lastDisconnect.time}: ${lastDisconnect.reason}. Agents dial again by themselves: see their logs if this lasts.`;
+    return { status: 'False', reason: Reason.SessionLost, message };
+  }
+  const message = 'No agent has connected yet: once one runs, see its logs for why it cannot reach the gateway.';
+  return { status: 'False', reason: Reason.NeverConnected, message };
+}
+
+/** Whether the API server behind the tunnel answers, by evidence no older than a few health intervals. */
+export function checkUpstream({ sessions, nowMs, evidenceMaxAgeMs }: Observation): Verdict {
+  const { liveSessions, upstream } = sessions;
+  if (liveSessions === 0) {
+    return { status: 'Unknown', reason: Reason.NoSession, message: 'Without a session nobody can ask the API server.' };
+  }
+  if (upstream === undefined) {
+    return { status: 'Unknown', reason: Reason.NotProbedYet, message: 'The API server was not probed yet.' };
+  }
+  const ageSeconds = Math.round((nowMs - upstream.observedAtMs) / 1_000);
+  if (nowMs - upstream.observedAtMs > evidenceMaxAgeMs) {
+    const message = `Nothing was heard of the API server for ${ageSeconds} s; last: ${upstream.message}`;
+    return { status: 'Unknown', reason: Reason.EvidenceTooOld, message };
+  }
+  return { status: upstream.healthy ? 'True' : 'False', reason: upstream.reason, message: upstream.message };
+}
+
+const notAttempted: Verdict = {
+  status: 'Unknown',
+  reason: Reason.NotAttempted,
+  message: 'Waits for the conditions before it.',
+};
+
+function checkManualAgent(connectedAgents: number): Verdict {
+  return connectedAgents > 0
+    ? { status: 'True', reason: Reason.AgentConnected, message: `${count(connectedAgents, 'agent')} connected.` }
+    : {
+        status: 'Unknown',
+        reason: Reason.NotObservable,
+        message: 'The operator cannot see the pods of a Manual agent; ask kubectl at its own cluster.',
+      };
+}
+
+function checkDeployment({ desired, ready, available, trouble }: DeploymentFacts, namespace: string): Verdict {
+  const pods = `${ready} of ${count(desired, 'agent pod')} ready`;
+  const why = trouble === undefined ? '' : `: ${trouble}`;
+  if (available === 0) {
+    const hint = trouble === undefined ? `: see \`kubectl -n ${namespace} get pods\`` : '';
+    return { status: 'False', reason: Reason.NoReplicaReady, message: `${pods}${why}${hint}.` };
+  }
+  return ready < desired
+    ? { status: 'True', reason: Reason.SomeReplicasReady, message: `${pods}${why}.` }
+    : { status: 'True', reason: Reason.AllReplicasReady, message: `${pods}.` };
+}
+
+function failed({ doing, message, isForbidden }: Failure, namespace: string): Verdict {
+  if (!isForbidden) {
+    return { status: 'False', reason: Reason.ApplyFailed, message: `Could not ${doing}: ${message}. Tried again.` };
+  }
+  const remedy = `If the operator lacks the right, apply the Role and RoleBinding \`${AGENT_NAMESPACE_ROLE}\` of config/rbac in the namespace ${namespace}.`;
+  return { status: 'False', reason: Reason.Forbidden, message: `Could not ${doing}: ${message}. ${remedy}` };
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}

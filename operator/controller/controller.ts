@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { type AgentKey, mintAgentToken } from '../../crds/agent-token.ts';
+import type { ClusterTunnel, Condition } from '../../crds/types.ts';
+import type { Clock } from '../../process/clock.ts';
+import type { Logger } from '../../process/log.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import { LeaderElection } from '../kube/lease.ts';
+import type { KubeObject } from '../kube/objects.ts';
+import type { Change } from '../kube/store.ts';
+import { AgentNamespaces } from './agent-namespaces.ts';
+import { type Caches, createCaches, findAgentKey, hasAgentKey } from './caches.ts';
+import type { GatewayFacts } from './desired.ts';
+import { LEADER_LEASE, TUNNEL_LABEL } from './names.ts';
+import type { SessionFacts } from './observe.ts';
+import { Placed } from './placed.ts';
+import type { ReconcileDeps } from './reconcile.ts';
+import { runWorkers, type WorkObserver } from './work.ts';
+import { Workqueue, type WorkqueueObserver } from './workqueue.ts';
+
+export interface ControllerConfig {
+  /** The operator's own namespace. */
+  readonly namespace: string;
+  /** How agents and users reach the gateway. */
+  readonly externalUrl: string;
+  readonly agentImage: string;
+  /** PEM of the CA that signs the gateway's certificate. */
+  readonly caBundle: () => string;
+  readonly defaultAgentNamespace: string;
+  /** Unique per process; the pod's name. */
+  readonly identity?: string;
+}
+
+export interface ControllerDeps {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly config: ControllerConfig;
+  readonly sessions: (tunnel: string) => SessionFacts;
+  readonly events: Pick<EventRecorder, 'record'>;
+  readonly observer?: ControllerObserver;
+  /** Told of each tunnel that came, changed or went: sessions of a deleted one must end. */
+  readonly onTunnel?: (name: string, tunnel: ClusterTunnel | undefined) => void;
+}
+
+/** Hooks for metrics; all optional. */
+export interface ControllerObserver extends WorkObserver {
+  readonly queue?: WorkqueueObserver;
+  leading?(isLeader: boolean): void;
+}
+
+export interface TunnelReader {
+  get(name: string): ClusterTunnel | undefined;
+  list(): ClusterTunnel[];
+}
+
+export interface Controller {
+  /** Resolves when the caches are complete; the workers run from then on whenever this replica leads. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Something about the tunnel's sessions changed. */
+  enqueue(name: string): void;
+  readonly tunnels: TunnelReader;
+  /** The key with this id, if its tunnel exists. For the gateway, on every replica. */
+  findAgentKey(keyId: string): AgentKey | undefined;
+  readonly hasSynced: () => boolean;
+  readonly isLeader: () => boolean;
+}
+
+/** Reconciles every ClusterTunnel while this replica leads. */
+export function createController(deps: ControllerDeps): Controller {
+  const { client, clock, log, config, observer = {} } = deps;
+  const stopping = new AbortController();
+  const queue = new Workqueue(clock, observer.queue);
+  const placed = new Placed(clock);
+  const shared = { client, clock, log, random: Math.random };
+  const onBelonging = (change: Change<KubeObject>) => noteBelonging(change, placed, queue);
+  const namespaces = new AgentNamespaces({ ...shared, onChange: onBelonging });
+  const caches: Caches = createCaches({
+    ...shared,
+    namespace: config.namespace,
+    onBelonging,
+    onTunnel: ({ object, isGone }) => {
+      queue.add(object.metadata.name);
+      deps.onTunnel?.(object.metadata.name, isGone ? undefined : (object as ClusterTunnel & KubeObject));
+    },
+  });
+  const election = new LeaderElection({
+    ...shared,
+    namespace: config.namespace,
+    name: LEADER_LEASE,
+    identity: config.identity ?? `${hostname()}-${randomBytes(4).toString('hex')}`,
+    onChange: (isLeader) => observer.leading?.(isLeader),
+  });
+  const work = {
+    ...deps,
+    observer,
+    queue,
+    caches,
+    namespaces,
+    reconcile: reconcileDeps(deps, caches, namespaces, placed),
+  };
+  let running: Promise<unknown> = Promise.resolve();
+  return {
+    async start() {
+      const { signal } = stopping;
+      const reflecting = caches.run(signal);
+      running = reflecting;
+      const stopped = new Promise<never>((_, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      });
+      await Promise.race([caches.synced, stopped]);
+      running = Promise.all([reflecting, election.run(signal, (term) => runWorkers(work, term))]);
+    },
+    async stop() {
+      stopping.abort(new Error('the controller is stopping'));
+      await running;
+      await namespaces.stop();
+      queue.close();
+    },
+    enqueue: (name) => queue.add(name),
+    tunnels: caches.tunnels,
+    findAgentKey: (keyId) => findAgentKey(caches, keyId),
+    hasSynced: caches.hasSynced,
+    isLeader: () => election.isLeader,
+  };
+}
+
+/** An object of a tunnel changed: reconcile it, and apply again unless only a status changed. */
+function noteBelonging({ object, previous, isGone }: Change<KubeObject>, placed: Placed, queue: Workqueue): void {
+  const tunnel = object.metadata.labels?.[TUNNEL_LABEL];
+  if (tunnel === undefined) return;
+  const { generation } = object.metadata;
+  const isStatusOnly = !isGone && generation !== undefined && previous?.metadata.generation === generation;
+  if (!isStatusOnly) placed.forget(tunnel);
+  queue.add(tunnel);
+}
+
+function reconcileDeps(
+  { client, clock, log, config, sessions, events }: ControllerDeps,
+  caches: Caches,
+  namespaces: AgentNamespaces,
+  placed: Placed,
+): ReconcileDeps {
+  const gateway = (): GatewayFacts => ({
+    url: config.externalUrl,
+    caPem: config.caBundle(),
+    agentImage: config.agentImage,
+  });
+  return {
+    client,
+    clock,
+    log,
+    namespace: config.namespace,
+    defaultAgentNamespace: config.defaultAgentNamespace,
+    gateway,
+    placed,
+    sessions,
+    mint: () => mintAgentToken(randomBytes),
+    find: (name) => caches.tunnels.get(name),
+    hasKey: (tunnel) => hasAgentKey(caches, config.namespace, tunnel),
+    deploymentOf: (namespace, name) => namespaces.deployment(namespace, name),
+    announce: (tunnel, condition) => announce(events, tunnel, condition),
+  };
+}
+
+/** One Event per condition that changed; Warning when it turned False. */
+function announce(events: Pick<EventRecorder, 'record'>, tunnel: ClusterTunnel, condition: Condition): void {
+  const { type, status, reason, message } = condition;
+  events.record({
+    regarding: tunnel,
+    type: status === 'False' ? 'Warning' : 'Normal',
+    reason,
+    action: 'Reconcile',
+    note: `${type} is ${status}: ${message}`,
+  });
+}

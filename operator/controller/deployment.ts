@@ -1,0 +1,114 @@
+import { agentSettings } from '../../crds/agent-settings.ts';
+import type { Spec } from '../../crds/types.ts';
+import type { KubeObject } from '../kube/objects.ts';
+import { RESOURCES } from '../kube/objects.ts';
+import { agentName, labelsOf, selectorOf } from './names.ts';
+
+/** What a DeploymentObject's status tells. */
+export interface DeploymentObject extends KubeObject {
+  readonly spec?: { readonly replicas?: number };
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly updatedReplicas?: number;
+    readonly readyReplicas?: number;
+    readonly availableReplicas?: number;
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason?: string;
+      readonly message?: string;
+    }[];
+  };
+}
+
+export interface AgentDeploymentInput {
+  readonly tunnel: string;
+  readonly spec: Spec;
+  readonly gatewayUrl: string;
+  readonly image: string;
+}
+
+const SECRET_MOUNT = '/var/run/clustertunnel';
+const OPS_PORT = 8081;
+/** The `nonroot` user of distroless images. */
+const USER_ID = 65_532;
+/** After the drain: time to say goodbye and exit. */
+const EXIT_SECONDS = 10;
+/** r--r-----: the file's group is the pod's fsGroup. */
+const SECRET_MODE = 0o440;
+
+/**
+ * The agent Deployment. Limits, timeouts and health are not in it: they reach running agents over the session,
+ * so that changing them restarts nothing.
+ */
+export function agentDeployment(input: AgentDeploymentInput): DeploymentObject {
+  const { tunnel, spec } = input;
+  return {
+    apiVersion: RESOURCES.deployment.apiVersion,
+    kind: RESOURCES.deployment.kind,
+    metadata: { name: agentName(tunnel), namespace: spec.agent.namespace, labels: labelsOf(tunnel) },
+    spec: {
+      replicas: spec.agent.replicas,
+      revisionHistoryLimit: 3,
+      selector: { matchLabels: selectorOf(tunnel) },
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+      template: { metadata: { labels: labelsOf(tunnel) }, spec: podSpec(input) },
+    },
+  } as DeploymentObject;
+}
+
+function podSpec(input: AgentDeploymentInput) {
+  const { tunnel, spec } = input;
+  const drainSeconds = Math.ceil(agentSettings(spec, 0).timeouts.drainMs / 1_000);
+  return {
+    serviceAccountName: agentName(tunnel),
+    automountServiceAccountToken: true,
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds: drainSeconds + EXIT_SECONDS,
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: USER_ID,
+      runAsGroup: USER_ID,
+      fsGroup: USER_ID,
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    containers: [agentContainer(input)],
+    volumes: [{ name: 'gateway', secret: { secretName: agentName(tunnel), defaultMode: SECRET_MODE } }],
+  };
+}
+
+function agentContainer({ tunnel, spec, gatewayUrl, image }: AgentDeploymentInput) {
+  const fromField = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
+  return {
+    name: 'agent',
+    image: spec.agent.image ?? image,
+    imagePullPolicy: spec.agent.imagePullPolicy,
+    args: [
+      'agent',
+      `--gateway=${gatewayUrl}`,
+      `--tunnel=${tunnel}`,
+      `--token-file=${SECRET_MOUNT}/token`,
+      `--ca-file=${SECRET_MOUNT}/ca.crt`,
+      `--min-backoff=${spec.reconnect.minBackoff}`,
+      `--max-backoff=${spec.reconnect.maxBackoff}`,
+      '--bind-address=$(POD_IP)',
+      `--ops-port=${OPS_PORT}`,
+    ],
+    env: [fromField('POD_NAME', 'metadata.name'), fromField('POD_IP', 'status.podIP')],
+    ports: [{ name: 'ops', containerPort: OPS_PORT, protocol: 'TCP' }],
+    livenessProbe: probe('/livez', { periodSeconds: 10, failureThreshold: 6 }),
+    readinessProbe: probe('/readyz', { periodSeconds: 2, failureThreshold: 2 }),
+    resources: spec.agent.resources,
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      runAsNonRoot: true,
+      capabilities: { drop: ['ALL'] },
+    },
+    volumeMounts: [{ name: 'gateway', mountPath: SECRET_MOUNT, readOnly: true }],
+  };
+}
+
+function probe(path: string, timing: { readonly periodSeconds: number; readonly failureThreshold: number }) {
+  return { httpGet: { path, port: OPS_PORT }, timeoutSeconds: 5, ...timing };
+}

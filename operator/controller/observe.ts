@@ -1,0 +1,113 @@
+import type { Spec } from '../../crds/types.ts';
+import type { DeploymentObject } from './deployment.ts';
+
+/** What the gateways know about a tunnel. */
+export interface SessionFacts {
+  readonly liveSessions: number;
+  /** Gateway replicas that hold at least one of them. */
+  readonly gateways: number;
+  readonly agents: readonly { readonly instanceId: string; readonly version: string }[];
+  readonly lastDisconnect?: { readonly time: string; readonly reason: string } | undefined;
+  /** The newest evidence about the API server behind the tunnel. */
+  readonly upstream?:
+    | {
+        readonly healthy: boolean;
+        readonly reason: string;
+        readonly message: string;
+        readonly kubernetesVersion?: string | undefined;
+        /** Monotonic, of the same clock that the controller has. */
+        readonly observedAtMs: number;
+      }
+    | undefined;
+}
+
+/** The agent Deployment as far as decisions need it. */
+export interface DeploymentFacts {
+  readonly desired: number;
+  readonly updated: number;
+  readonly ready: number;
+  readonly available: number;
+  /** The Deployment controller has not yet looked at the newest template. */
+  readonly isStale: boolean;
+  /** Why pods cannot be made or do not become ready, in the cluster's words. */
+  readonly trouble: string | undefined;
+}
+
+/** What could not be done, and which condition tells it. */
+export interface Failure {
+  readonly step: 'credentials' | 'agent';
+  /** What we were doing: "apply Secret clustertunnel-agent/clustertunnel-agent-prod". */
+  readonly doing: string;
+  readonly message: string;
+  readonly isForbidden: boolean;
+  /** Nothing but a change of the spec or of rights helps. */
+  readonly isTerminal: boolean;
+}
+
+/** Everything the conditions are decided from, gathered before deciding. */
+export interface Observation {
+  readonly name: string;
+  readonly generation: number;
+  readonly endpoint: string;
+  readonly specErrors: readonly string[];
+  /** Undefined when the spec has errors. */
+  readonly spec: Spec | undefined;
+  /** A valid key is known: an agent can log in. */
+  readonly hasKey: boolean;
+  readonly failure: Failure | undefined;
+  readonly deployment: DeploymentFacts | undefined;
+  readonly sessions: SessionFacts;
+  readonly nowMs: number;
+  /** How old the newest evidence about the API server may be. */
+  readonly evidenceMaxAgeMs: number;
+}
+
+/** Pods of an agent, as far as they tell why it is not ready. */
+export interface AgentPod {
+  readonly metadata: { readonly name: string };
+  readonly status?: {
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
+    readonly containerStatuses?: readonly {
+      readonly state?: { readonly waiting?: { readonly reason?: string; readonly message?: string } };
+      readonly lastState?: { readonly terminated?: { readonly exitCode?: number; readonly message?: string } };
+    }[];
+  };
+}
+
+/** A Deployment reduced to facts. */
+export function deploymentFacts(deployment: DeploymentObject, pods: readonly AgentPod[]): DeploymentFacts {
+  const { metadata, spec, status } = deployment;
+  return {
+    desired: spec?.replicas ?? 1,
+    updated: status?.updatedReplicas ?? 0,
+    ready: status?.readyReplicas ?? 0,
+    available: status?.availableReplicas ?? 0,
+    isStale: (status?.observedGeneration ?? 0) < (metadata.generation ?? 0),
+    trouble: deploymentTrouble(deployment) ?? pods.map(podTrouble).find((trouble) => trouble !== undefined),
+  };
+}
+
+/** Quota, admission and deadline errors stand in the Deployment's conditions. */
+function deploymentTrouble({ status }: DeploymentObject): string | undefined {
+  const conditions = status?.conditions ?? [];
+  const failed =
+    conditions.find(({ type, status: value }) => type === 'ReplicaFailure' && value === 'True') ??
+    conditions.find(({ type, status: value }) => type === 'Progressing' && value === 'False');
+  return failed?.message;
+}
+
+function podTrouble({ metadata, status }: AgentPod): string | undefined {
+  for (const { state, lastState } of status?.containerStatuses ?? []) {
+    const { waiting } = state ?? {};
+    if (waiting?.reason === undefined || waiting.reason === 'ContainerCreating') continue;
+    const exit = lastState?.terminated?.exitCode;
+    const detail = waiting.message ?? (exit === undefined ? undefined : `last exit code ${exit}`);
+    return `pod ${metadata.name} is waiting: ${waiting.reason}${detail === undefined ? '' : ` (${detail})`}`;
+  }
+  const unscheduled = status?.conditions?.find(
+    ({ type, status: value }) => type === 'PodScheduled' && value === 'False',
+  );
+  return unscheduled?.message === undefined
+    ? undefined
+    : `pod ${metadata.name} is not scheduled: ${unscheduled.message}`;
+}

@@ -1,0 +1,31 @@
+import type { Clock } from '../../process/clock.ts';
+
+/** Everything is applied again after this long, whatever the watches said. */
+const RECHECK_MS = 600_000;
+
+/**
+ * Which desired state was last applied for each tunnel, so that a change of sessions costs no calls.
+ * Forgotten whenever somebody else changes or deletes one of the objects: that is how drift is repaired.
+ */
+export class Placed {
+  readonly #clock: Clock;
+  readonly #byTunnel = new Map<string, { readonly digest: string; readonly atMs: number }>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Whether this state was applied and nothing is known to have changed since. */
+  isCurrent(tunnel: string, digest: string): boolean {
+    const known = this.#byTunnel.get(tunnel);
+    return known?.digest === digest && this.#clock.nowMs() - known.atMs < RECHECK_MS;
+  }
+
+  remember(tunnel: string, digest: string): void {
+    this.#byTunnel.set(tunnel, { digest, atMs: this.#clock.nowMs() });
+  }
+
+  forget(tunnel: string): void {
+    this.#byTunnel.delete(tunnel);
+  }
+}

@@ -1,0 +1,166 @@
+import { systemClock } from '../process/clock.ts';
+import { createLogger, type Logger } from '../process/log.ts';
+import { type OpsServer, startOpsServer } from '../process/ops-server.ts';
+import { exitOnSignals } from '../process/shutdown.ts';
+import { VERSION } from '../process/version.ts';
+import { type Controller, createController } from './controller/controller.ts';
+import type { OperatorConfig } from './flags.ts';
+import { type KeepOptions, keepCertificates } from './gateway/front/keep-certificates.ts';
+import type { ServingCertificate } from './gateway/front/server.ts';
+import { type Gateway, startGateway } from './gateway/gateway.ts';
+import { registerGatewayMetrics } from './gateway/metrics.ts';
+import { accessReviewer, secretShelf, tokenReviewer } from './hub-services.ts';
+import { createClient, type KubeClient } from './kube/client.ts';
+import { createEventRecorder, type EventRecorder } from './kube/events.ts';
+import { loadKubeConfig } from './kube/kube-config.ts';
+import { createTransport } from './kube/transport.ts';
+import { createOperatorMetrics, type OperatorMetrics } from './metrics.ts';
+import { NO_SESSIONS, sessionFacts } from './session-facts.ts';
+import { TunnelViews } from './tunnel-views.ts';
+
+const DEFAULT_AGENT_NAMESPACE = 'clustertunnel-agent';
+/** Serving certificates are looked at this often; they live for 90 days. */
+const CERTIFICATE_CHECK_MS = 12 * 60 * 60 * 1000;
+/** Reviews run beside each other: users wait for them. */
+const REVIEW_CONNECTIONS = 32;
+/** Queued Events and the controller's last writes get this long at the end. */
+const STOP_EVENTS_MS = 2_000;
+
+interface Parts {
+  /** Of the controller, and of the gateway's reviews. */
+  readonly clients: readonly KubeClient[];
+  readonly controller: Controller;
+  readonly gateway: Gateway;
+  readonly events: EventRecorder;
+  readonly ops: OpsServer;
+  readonly stopRenewal: () => void;
+}
+
+/**
+ * Runs controller and gateway in one process (`--role=all`) until SIGTERM.
+ * The one place where they meet: the controller reads sessions, the gateway reads tunnels and keys.
+ * @throws Error when the hub cannot be reached at start or the port is taken.
+ */
+export async function runOperator(config: OperatorConfig): Promise<void> {
+  const log = createLogger({ level: config.logLevel, format: config.logFormat });
+  const parts = await start(config, log);
+  exitOnSignals({
+    log,
+    deadlineMs: config.drainSeconds * 1_000 + STOP_EVENTS_MS + 5_000,
+    drain: () => stop(parts, config),
+  });
+  log.info('operator started', {
+    version: VERSION,
+    role: config.role,
+    url: config.externalUrl,
+    port: parts.gateway.port,
+  });
+}
+
+async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
+  const clock = systemClock;
+  const metrics = createOperatorMetrics();
+  const { client, reviews } = hubClients(config, metrics);
+  const keep: KeepOptions = { ...config, shelf: secretShelf(client, config.namespace), clock, log };
+  const certificates = await keepCertificates(keep);
+  const recording = { client, clock, log, controller: 'clustertunnel.io/controller', instance: config.podName };
+  const events = createEventRecorder(recording);
+
+  let gateway: Gateway | undefined;
+  const controller = createController({
+    client,
+    clock,
+    log: log.child({ logger: 'controller' }),
+    events,
+    observer: metrics.controller,
+    config: {
+      ...config,
+      identity: config.podName,
+      caBundle: () => certificates.authority.cert,
+      defaultAgentNamespace: DEFAULT_AGENT_NAMESPACE,
+    },
+    sessions: (tunnel) => sessionFacts(gateway?.facts(tunnel) ?? NO_SESSIONS),
+    onTunnel: (name) => gateway?.tunnelChanged(name),
+  });
+  gateway = await openGateway(config, controller, certificates.serving, reviews, log);
+  registerGatewayMetrics(metrics.registry, gateway.counts);
+  const ops = await startOps(config, controller, gateway, metrics.registry);
+  await controller.start();
+  const stopRenewal = renewCertificates(keep, gateway, log);
+  return { clients: [client, reviews], controller, gateway, events, ops, stopRenewal };
+}
+
+function hubClients(config: OperatorConfig, { apiAnswered: observe }: OperatorMetrics) {
+  const kubeConfig = loadKubeConfig({ kubeconfig: config.kubeconfig, env: process.env });
+  const clientWith = (connections: { maxConnections?: number }) =>
+    createClient(createTransport({ config: kubeConfig, clock: systemClock, observe, ...connections }));
+  return { client: clientWith({}), reviews: clientWith({ maxConnections: REVIEW_CONNECTIONS }) };
+}
+
+function openGateway(
+  config: OperatorConfig,
+  controller: Controller,
+  certificate: ServingCertificate,
+  reviews: KubeClient,
+  log: Logger,
+): Promise<Gateway> {
+  return startGateway({
+    host: config.bindAddress,
+    port: config.gatewayPort,
+    certificate,
+    maxBufferBytes: config.maxBufferBytes,
+    replicaId: config.podName,
+    tunnels: new TunnelViews((name) => controller.tunnels.get(name)),
+    findKey: (keyId) => controller.findAgentKey(keyId),
+    reviewToken: tokenReviewer(reviews),
+    reviewAccess: accessReviewer(reviews),
+    clock: systemClock,
+    random: Math.random,
+    log: log.child({ logger: 'gateway' }),
+    onTunnelChange: (tunnel) => controller.enqueue(tunnel),
+  });
+}
+
+function startOps(
+  config: OperatorConfig,
+  controller: Controller,
+  gateway: Gateway,
+  registry: { metrics(): Promise<string>; contentType: string },
+): Promise<OpsServer> {
+  return startOpsServer({
+    host: config.bindAddress,
+    port: config.opsPort,
+    live: () => undefined,
+    ready: () => (controller.hasSynced() ? undefined : 'the caches of the hub are not complete yet'),
+    metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    state: () => ({ gateway: gateway.counts(), isLeader: controller.isLeader() }),
+  });
+}
+
+/** Looks at the serving certificate twice a day. The returned function stops it. */
+function renewCertificates(keep: KeepOptions, gateway: Gateway, log: Logger): () => void {
+  let cancel = () => {};
+  const arm = () => {
+    cancel = keep.clock.after(CERTIFICATE_CHECK_MS, () => {
+      keepCertificates(keep)
+        .then(({ serving }) => gateway.setCertificate(serving))
+        .catch((error: unknown) => log.warn('serving certificate not checked', { error }))
+        .finally(arm);
+    });
+  };
+  arm();
+  return () => cancel();
+}
+
+/** Drains users first, then stops deciding, then says the last words. */
+async function stop(
+  { clients, controller, gateway, events, ops, stopRenewal }: Parts,
+  config: OperatorConfig,
+): Promise<void> {
+  stopRenewal();
+  await gateway.drain(AbortSignal.timeout(config.drainSeconds * 1_000));
+  await controller.stop();
+  await events.stop(STOP_EVENTS_MS);
+  await ops.close();
+  await Promise.all(clients.map((client) => client.close()));
+}

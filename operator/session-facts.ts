@@ -1,0 +1,32 @@
+import type { SessionFacts } from './controller/observe.ts';
+import type { AgentLink, TunnelFacts } from './gateway/sessions/registry.ts';
+
+/** A tunnel that no gateway has heard of. */
+export const NO_SESSIONS: TunnelFacts = { links: [], lastDisconnect: undefined, awaySinceMs: undefined };
+
+/** What the gateway knows of a tunnel, in the words that the conditions are decided from. */
+export function sessionFacts({ links, lastDisconnect }: TunnelFacts): SessionFacts {
+  return {
+    liveSessions: links.length,
+    gateways: links.length > 0 ? 1 : 0,
+    agents: agentsOf(links),
+    lastDisconnect,
+    upstream: upstreamOf(links),
+  };
+}
+
+/** One entry an agent process, however many sessions it has. */
+function agentsOf(links: readonly AgentLink[]): { instanceId: string; version: string }[] {
+  const versions = new Map(links.map(({ instanceId, agentVersion }) => [instanceId, agentVersion]));
+  return [...versions].map(([instanceId, version]) => ({ instanceId, version }));
+}
+
+/** The newest report; a healthy one wins over a sick one of the same round, since any agent serves any request. */
+function upstreamOf(links: readonly AgentLink[]): SessionFacts['upstream'] {
+  const heard = links.flatMap(({ health }) => (health === undefined ? [] : [health]));
+  const healthy = heard.filter(({ report }) => report.k8sHealthy);
+  const [newest] = (healthy.length > 0 ? healthy : heard).sort((a, b) => b.atMs - a.atMs);
+  if (newest === undefined) return undefined;
+  const { k8sHealthy, reason, message, kubernetesVersion } = newest.report;
+  return { healthy: k8sHealthy, reason, message, kubernetesVersion, observedAtMs: newest.atMs };
+}

@@ -1,0 +1,42 @@
+import { agentSettings } from '../crds/agent-settings.ts';
+import type { ClusterTunnel } from '../crds/types.ts';
+import { validateSpec } from '../crds/validate.ts';
+import type { Tunnels, TunnelView } from './gateway/sessions/tunnels.ts';
+
+/** The controller's tunnels as the gateway sees them: accepted ones only, checked once a generation. */
+export class TunnelViews implements Tunnels {
+  readonly #find: (name: string) => ClusterTunnel | undefined;
+  readonly #views = new Map<string, { readonly version: string; readonly view: TunnelView | undefined }>();
+
+  constructor(find: (name: string) => ClusterTunnel | undefined) {
+    this.#find = find;
+  }
+
+  get(name: string): TunnelView | undefined {
+    const tunnel = this.#find(name);
+    if (tunnel === undefined) {
+      this.#views.delete(name);
+      return undefined;
+    }
+    const { uid, generation = 0, deletionTimestamp = '' } = tunnel.metadata;
+    const version = `${uid}/${generation}/${deletionTimestamp}`;
+    const known = this.#views.get(name);
+    if (known?.version === version) return known.view;
+    const view = viewOf(tunnel);
+    this.#views.set(name, { version, view });
+    return view;
+  }
+}
+
+/** undefined: the spec cannot be used. */
+function viewOf({ metadata, spec }: ClusterTunnel): TunnelView | undefined {
+  const validated = validateSpec(spec);
+  if ('errors' in validated) return undefined;
+  const { name, uid, generation = 0, deletionTimestamp } = metadata;
+  return {
+    name,
+    uid,
+    isDeleting: deletionTimestamp !== undefined,
+    settings: agentSettings(validated.spec, generation),
+  };
+}

@@ -1,0 +1,51 @@
+import { expect } from 'chai';
+import { agentSettings, parseAgentSettings } from '../../crds/agent-settings.ts';
+import { validateSpec } from '../../crds/validate.ts';
+
+function defaults() {
+  const checked = validateSpec({});
+  if ('errors' in checked) throw new Error(checked.errors.join());
+  return agentSettings(checked.spec, 7);
+}
+
+describe('crds/agent-settings', () => {
+  it('says the spec in bytes and milliseconds', () => {
+    expect(defaults()).to.deep.equal({
+      generation: 7,
+      limits: { maxConcurrentRequests: 64, maxStreamBufferBytes: 4 * 2 ** 20, maxBufferBytes: 32 * 2 ** 20 },
+      timeouts: {
+        connectMs: 10_000,
+        upstreamHeadersMs: 30_000,
+        requestMs: 120_000,
+        backpressureMs: 10_000,
+        controlWriteMs: 5_000,
+        dataWriteMs: 30_000,
+        disconnectGraceMs: 10_000,
+        drainMs: 30_000,
+      },
+      reconnect: { minBackoffMs: 1_000, maxBackoffMs: 30_000 },
+      health: { intervalMs: 10_000 },
+    });
+  });
+
+  it('comes out of JSON as it went in', () => {
+    expect(parseAgentSettings(JSON.parse(JSON.stringify(defaults())))).to.deep.equal(defaults());
+  });
+
+  it('ignores fields of a newer version', () => {
+    const { limits, ...rest } = defaults();
+    const newer = { ...rest, limits: { ...limits, maxQueued: 3 }, breaker: {} };
+    expect(parseAgentSettings(newer)).to.deep.equal(defaults());
+  });
+
+  it('names the field that is missing', () => {
+    const { connectMs: _, ...timeouts } = defaults().timeouts;
+    expect(() => parseAgentSettings({ ...defaults(), timeouts })).to.throw('timeouts.connectMs must be a number');
+  });
+
+  for (const document of [undefined, null, 3, [], {}, { generation: 'x' }, { generation: -1 }]) {
+    it(`refuses ${JSON.stringify(document)}`, () => {
+      expect(() => parseAgentSettings(document)).to.throw(TypeError, 'generation');
+    });
+  }
+});
