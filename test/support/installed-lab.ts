@@ -1,0 +1,127 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { ApiClient } from '../../hack/lab/api/client.ts';
+import { findBinaries } from '../../hack/lab/binaries.ts';
+import { writeKubeconfig } from '../../hack/lab/cluster/kubeconfig.ts';
+import { installOperator } from '../../hack/lab/install.ts';
+import type { KubectlOptions, KubectlResult } from '../../hack/lab/kubectl.ts';
+import { type Cluster, type Lab, startLab } from '../../hack/lab/lab.ts';
+import { podProcesses } from '../../hack/lab/pod-process.ts';
+import type { UserName } from '../../hack/lab/users.ts';
+
+/** A lab with the operator installed from config/default: what a user has after the quick start's first command. */
+export class InstalledLab {
+  readonly lab: Lab;
+  readonly dir: string;
+  #caPem = '';
+
+  private constructor(lab: Lab, dir: string) {
+    this.lab = lab;
+    this.dir = dir;
+  }
+
+  static async start({ targets }: { targets: number }): Promise<InstalledLab> {
+    const dir = mkdtempSync(join(tmpdir(), 'clustertunnel-'));
+    const lab = await startLab({ dir, targets });
+    const installed = new InstalledLab(lab, dir);
+    try {
+      await installOperator({
+        folder: dir,
+        gatewayUrl: lab.gatewayUrl,
+        hubKubeconfig: lab.hub.kubeconfigPath,
+        kubectl: { file: lab.binaries.files.kubectl, cacheFolder: join(dir, 'kubectl') },
+        progress: () => {},
+      });
+      const args = [
+        '-n',
+        'clustertunnel-system',
+        'get',
+        'cm',
+        'clustertunnel-gateway',
+        '-o',
+        'jsonpath={.data.ca\\.crt}',
+      ];
+      installed.#caPem = (await installed.hub(args)).stdout;
+      return installed;
+    } catch (error) {
+      await installed.stop();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.lab.stop();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** kubectl at the hub, as its administrator. */
+  hub(args: readonly string[], options: KubectlOptions = {}): Promise<KubectlResult> {
+    return this.lab.kubectl(this.lab.hub, args, options);
+  }
+
+  /** kubectl through a tunnel. `token`: of a person of the lab by name, or any other token. */
+  through(tunnel: string, user: UserName | { token: string }, args: readonly string[], options: KubectlOptions = {}) {
+    const token = typeof user === 'string' ? this.lab.users[user].token : user.token;
+    const path = join(this.dir, `${typeof user === 'string' ? user : 'token'}@${tunnel}.kubeconfig`);
+    const url = `${this.lab.gatewayUrl}/clusters/${tunnel}`;
+    writeKubeconfig(path, { cluster: tunnel, url, caPem: this.#caPem, user: 'user', credential: { token } });
+    return this.lab.kubectl(path, args, options);
+  }
+
+  /** Raw requests at the gateway as a person of the lab. Paths start with /clusters/. */
+  gateway(user: UserName): ApiClient {
+    return new ApiClient({ url: this.lab.gatewayUrl, caPem: this.#caPem, token: this.lab.users[user].token });
+  }
+
+  /** Applies objects at the hub. */
+  apply(...objects: readonly object[]): Promise<KubectlResult> {
+    const list = { apiVersion: 'v1', kind: 'List', items: objects };
+    return this.hub(['apply', '-f', '-'], { input: JSON.stringify(list) });
+  }
+
+  /** The first cluster beside the hub. */
+  get target(): Cluster {
+    const [target] = this.lab.targets;
+    if (target === undefined) throw new RangeError('this lab has no target');
+    return target;
+  }
+
+  /** kubectl wait, until the tunnel is Ready. */
+  waitReady(tunnel: string, seconds = 60): Promise<KubectlResult> {
+    return this.hub(['wait', `ct/${tunnel}`, '--for=condition=Ready', `--timeout=${seconds}s`], {
+      timeoutMs: (seconds + 5) * 1_000,
+    });
+  }
+
+  /** The operator's counters, from its /debug/state. */
+  async counters(): Promise<Record<string, number>> {
+    const operator = podProcesses(this.lab.hub.dir, { namespace: 'clustertunnel-system' }).at(-1);
+    if (operator?.pod === undefined) throw new Error('no operator runs');
+    const state = JSON.parse(await getText(operator.pod.podIP, 8080, '/debug/state')) as {
+      gateway: Record<string, number>;
+    };
+    return state.gateway;
+  }
+
+  /** Processes of the agents of a tunnel in one cluster. */
+  agents(cluster: Cluster, tunnel: string) {
+    return podProcesses(cluster.dir, { namespace: 'clustertunnel-agent', pod: `clustertunnel-agent-${tunnel}-` });
+  }
+}
+
+/** Why no control plane can be started here; undefined when one can. */
+export function whyNoControlPlane(): string | undefined {
+  const found = findBinaries();
+  return 'files' in found ? undefined : 'no control plane binaries: run `make lab-binaries`';
+}
+
+function getText(host: string, port: number, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const call = request({ host, port, path, timeout: 5_000 }, (response) => resolve(text(response)));
+    call.once('error', reject);
+    call.end();
+  });
+}
