@@ -1,0 +1,210 @@
+import { randomUUID } from 'node:crypto';
+import type { AgentSettings } from '../crds/agent-settings.ts';
+import { systemClock } from '../process/clock.ts';
+import type { Logger } from '../process/log.ts';
+import { type OpsServer, startOpsServer } from '../process/ops-server.ts';
+import { Budget } from '../tunnel/flow/budget.ts';
+import { websocketTransport } from '../tunnel/session/websocket.ts';
+import { filesToAppear, readGatewayCredentials, ServiceAccount } from './credentials.ts';
+import { connectGateway } from './dial.ts';
+import { Dialer } from './dialer.ts';
+import type { AgentConfig } from './flags.ts';
+import { Health } from './health.ts';
+import { defaultSettings, Limits, MAX_LONG_RUNNING_REQUESTS, sessionSettings } from './limits.ts';
+import { type AgentGauges, AgentMetrics } from './metrics.ts';
+import { probe } from './probe.ts';
+import { Server } from './serve.ts';
+import type { WorkerPools } from './session-slots.ts';
+import { Upstream } from './upstream.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+/** Requests that may wait here: those that were under way when a limit shrank. */
+const QUEUE_LIMIT = 8;
+/** spec.health has no field for it yet. */
+const PROBE_TIMEOUT_MS = 5_000;
+
+/** A running agent. */
+export interface Agent {
+  /** Of the probes and metrics. */
+  readonly opsPort: number;
+  /** How long `stop` should be given: timeouts.drain as it was when asked. */
+  readonly drainMs: number;
+  /** Counters, as at /debug/state. */
+  state(): AgentState;
+  /** Leaves the gateway; running streams finish until `signal` is aborted. */
+  stop(signal: AbortSignal): Promise<void>;
+}
+
+export interface AgentState extends AgentGauges {
+  readonly dial: string;
+  readonly streams: number;
+  readonly queuedBytes: number;
+  readonly bufferedStreamBytes: number;
+  readonly granted: { readonly ordinary: number; readonly longRunning: number };
+  readonly generation: number;
+  readonly upstream: string;
+}
+
+/** Puts the parts together and starts them. @throws when the probe port cannot be opened. */
+export async function startAgent(config: AgentConfig, log: Logger): Promise<Agent> {
+  const parts = assemble(config, log);
+  const { dialer, health, upstream, metrics, limits, gateway } = parts;
+  const ops: OpsServer = await startOpsServer({
+    host: config.bindAddress,
+    port: config.opsPort,
+    live: () => undefined,
+    ready: () => (dialer.ready === undefined ? `no session with the gateway: ${dialer.state}` : undefined),
+    metrics: () => metrics.render(),
+    state: () => stateOf(parts),
+  });
+  health.start();
+  dialer.start();
+  return {
+    opsPort: ops.port,
+    get drainMs() {
+      return limits.current.timeouts.drainMs;
+    },
+    state: () => stateOf(parts),
+    async stop(signal) {
+      await dialer.stop(signal);
+      await gateway.closed();
+      health.stop();
+      await upstream.close();
+      await ops.close();
+      metrics.close();
+    },
+  };
+}
+
+type Parts = ReturnType<typeof assemble>;
+
+function assemble(config: AgentConfig, log: Logger) {
+  const clock = systemClock;
+  const random = Math.random;
+  const initial = settingsFrom(config);
+  const pools = poolsFor(initial);
+  const budget = new Budget(initial.limits.maxBufferBytes);
+  const upstream = new Upstream({ url: config.upstreamUrl, ca: undefined, connectMs: initial.timeouts.connectMs });
+  const account = new ServiceAccount({
+    folder: config.serviceAccountFolder,
+    clock,
+    onCa: (ca) => upstream.reconfigure({ ca }),
+  });
+  const limits = new Limits(initial, (settings) => {
+    pools.ordinary.limit = settings.limits.maxConcurrentRequests;
+    budget.limitBytes = settings.limits.maxBufferBytes;
+    upstream.reconfigure({ connectMs: settings.timeouts.connectMs });
+    for (const { session } of dialer.sessions) session.settings = sessionSettings(settings);
+    health.reschedule();
+  });
+  const metrics = new AgentMetrics(() => gaugesOf({ dialer, pools, budget, upstream }));
+  const onUnauthorized = () => account.expire();
+  const token = () => account.token();
+  const server = new Server({
+    context: { upstream, token, onUnauthorized, clock, timeouts: () => limits.current.timeouts },
+    pools,
+    limits,
+    budget,
+    clock,
+    random,
+    log,
+    instanceId: randomUUID(),
+    onExchangeEnd: (end) => metrics.exchangeEnded(end),
+  });
+  const health = new Health({
+    probe: (signal) => probe({ upstream, token, onUnauthorized, clock, timeoutMs: PROBE_TIMEOUT_MS }, signal),
+    lastAnswerMs: () => server.lastAnswerMs,
+    intervalMs: () => limits.current.health.intervalMs,
+    counts: () => ({ ...workOf(pools), upstreamErrors: metrics.upstreamErrors }),
+    send: (report) => dialer.ready?.health(report),
+    clock,
+    log,
+  });
+  const gateway = gatewayDoor(config, log);
+  const dialer: Dialer = new Dialer({
+    connect: gateway.connect,
+    hasNewCredential: gateway.hasNewCredential,
+    open: (transport, events) => server.open(transport, events),
+    backoff: () => backoffOf(limits.current),
+    clock,
+    random,
+    log,
+    onReady: () => health.report(),
+    onDialed: (result) => metrics.dialed(result),
+  });
+  return { dialer, health, upstream, metrics, limits, pools, budget, gateway };
+}
+
+/** One attempt after another: files, then the WebSocket. */
+function gatewayDoor(config: AgentConfig, log: Logger) {
+  const { gatewayUrl, tokenFile, caFile } = config;
+  const sockets = new Set<Promise<void>>();
+  let lastToken = '';
+  return {
+    /** Resolves when the last byte of every ended session is out: ws bounds its closing handshake. */
+    async closed() {
+      await Promise.all(sockets);
+    },
+    async connect(signal: AbortSignal) {
+      const onMissing = (path: string) => log.info('waiting for a file to appear', { path });
+      await filesToAppear([tokenFile, caFile], systemClock, onMissing, signal);
+      const credentials = await readGatewayCredentials({ tokenFile, caFile });
+      lastToken = credentials.token;
+      const socket = await connectGateway({ gatewayUrl, credentials, clock: systemClock }, signal);
+      const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+      sockets.add(closed);
+      void closed.then(() => sockets.delete(closed));
+      return websocketTransport(socket);
+    },
+    async hasNewCredential() {
+      return (await readGatewayCredentials({ tokenFile, caFile })).token !== lastToken;
+    },
+  };
+}
+
+/** The CRD's defaults, with the delays that the flags name: they count before the first CONFIG. */
+function settingsFrom({ minBackoffMs, maxBackoffMs }: AgentConfig): AgentSettings {
+  return { ...defaultSettings(), reconnect: { minBackoffMs, maxBackoffMs } };
+}
+
+function backoffOf({ reconnect }: AgentSettings) {
+  return { minMs: reconnect.minBackoffMs, maxMs: reconnect.maxBackoffMs };
+}
+
+function workOf({ ordinary, longRunning }: WorkerPools) {
+  return { inFlight: ordinary.running + longRunning.running, queued: ordinary.queued + longRunning.queued };
+}
+
+function poolsFor({ limits }: AgentSettings): WorkerPools {
+  return {
+    ordinary: new WorkerPool({ limit: limits.maxConcurrentRequests, queueLimit: QUEUE_LIMIT }),
+    longRunning: new WorkerPool({ limit: MAX_LONG_RUNNING_REQUESTS, queueLimit: QUEUE_LIMIT }),
+  };
+}
+
+function gaugesOf({ dialer, pools, budget, upstream }: Pick<Parts, 'dialer' | 'pools' | 'budget' | 'upstream'>) {
+  const { ordinary, longRunning } = pools;
+  return {
+    sessions: dialer.sessions.size,
+    bufferedBytes: budget.usedBytes,
+    upstreamConnections: upstream.connections,
+    running: { ordinary: ordinary.running, longRunning: longRunning.running },
+    queued: { ordinary: ordinary.queued, longRunning: longRunning.queued },
+    limit: { ordinary: ordinary.limit, longRunning: longRunning.limit },
+  };
+}
+
+function stateOf(parts: Parts): AgentState {
+  const counts = [...parts.dialer.sessions].map(({ session }) => session.counts);
+  const sum = (read: (of: (typeof counts)[number]) => number) => counts.reduce((total, each) => total + read(each), 0);
+  return {
+    ...gaugesOf(parts),
+    dial: parts.dialer.state,
+    streams: sum((each) => each.streams),
+    queuedBytes: sum((each) => each.queuedBytes),
+    bufferedStreamBytes: sum((each) => each.bufferedBytes),
+    granted: { ordinary: parts.pools.ordinary.granted, longRunning: parts.pools.longRunning.granted },
+    generation: parts.limits.current.generation,
+    upstream: parts.health.result?.reason ?? 'Unknown',
+  };
+}

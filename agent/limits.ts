@@ -1,0 +1,51 @@
+import { type AgentSettings, agentSettings, parseAgentSettings } from '../crds/agent-settings.ts';
+import { validateSpec } from '../crds/validate.ts';
+import { DEFAULT_SETTINGS, type SessionSettings } from '../tunnel/session/settings.ts';
+
+/** Long-running requests of one agent process at once; spec.limits has no field for it yet. */
+export const MAX_LONG_RUNNING_REQUESTS = 1_000;
+
+/** What an agent runs with until its gateway says otherwise: the defaults of the CRD. Generation 0. */
+export function defaultSettings(): AgentSettings {
+  const validated = validateSpec({});
+  if ('errors' in validated) throw new RangeError(`the CRD's own defaults are invalid: ${validated.errors.join(', ')}`);
+  return agentSettings(validated.spec, 0);
+}
+
+/** What came of a CONFIG document. */
+export type Applied = 'applied' | 'outdated';
+
+/** The limits and timeouts in force, by the newest generation seen. */
+export class Limits {
+  readonly #onChange: (settings: AgentSettings) => void;
+  #current: AgentSettings;
+
+  /** `onChange` brings new settings to what is running; it is not called for the first ones. */
+  constructor(initial: AgentSettings, onChange: (settings: AgentSettings) => void) {
+    this.#current = initial;
+    this.#onChange = onChange;
+  }
+
+  get current(): AgentSettings {
+    return this.#current;
+  }
+
+  /** Takes a CONFIG document, unless a newer one came before. @throws TypeError when it is none. */
+  apply(document: unknown): Applied {
+    const settings = parseAgentSettings(document);
+    if (settings.generation < this.#current.generation) return 'outdated';
+    this.#current = settings;
+    this.#onChange(settings);
+    return 'applied';
+  }
+}
+
+/** What of the settings bounds the agent's end of a session. */
+export function sessionSettings({ limits, timeouts }: AgentSettings): SessionSettings {
+  return {
+    ...DEFAULT_SETTINGS,
+    maxWindowBytes: limits.maxStreamBufferBytes,
+    controlWriteMs: timeouts.controlWriteMs,
+    dataWriteMs: timeouts.dataWriteMs,
+  };
+}

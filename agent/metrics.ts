@@ -1,0 +1,116 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { ErrorCode, nameOf } from '../tunnel/wire/codes.ts';
+import type { ExchangeEnd } from './forward.ts';
+import type { PoolName } from './session-slots.ts';
+
+const PREFIX = 'clustertunnel_agent_';
+/** Codes that tell of the API server, not of the client, the gateway or ourselves. */
+const UPSTREAM_CODES: ReadonlySet<number> = new Set([
+  ErrorCode.UpstreamUnreachable,
+  ErrorCode.UpstreamReset,
+  ErrorCode.UpstreamTimeout,
+  ErrorCode.UpstreamProtocol,
+]);
+
+/** Read at each scrape. */
+export interface AgentGauges {
+  readonly sessions: number;
+  readonly bufferedBytes: number;
+  readonly upstreamConnections: number;
+  readonly running: Readonly<Record<PoolName, number>>;
+  readonly queued: Readonly<Record<PoolName, number>>;
+  readonly limit: Readonly<Record<PoolName, number>>;
+}
+
+/** Every number the agent publishes, under one prefix, with labels of few values only. */
+export class AgentMetrics {
+  readonly #registry = new Registry();
+  readonly #exchanges: Counter<'outcome' | 'status_class'>;
+  readonly #upstreamErrors: Counter<'code'>;
+  readonly #dials: Counter<'result'>;
+  #upstreamErrorCount = 0;
+
+  constructor(gauges: () => AgentGauges) {
+    const registers = [this.#registry];
+    collectDefaultMetrics({ register: this.#registry, prefix: PREFIX });
+    this.#exchanges = new Counter({
+      name: `${PREFIX}exchanges_total`,
+      help: 'Requests by outcome (OK or an error code) and class of the API server answer (2xx…, none).',
+      labelNames: ['outcome', 'status_class'],
+      registers,
+    });
+    this.#upstreamErrors = new Counter({
+      name: `${PREFIX}upstream_errors_total`,
+      help: 'Requests that failed at the API server, by error code.',
+      labelNames: ['code'],
+      registers,
+    });
+    this.#dials = new Counter({
+      name: `${PREFIX}dials_total`,
+      help: 'Attempts to reach the gateway, by result: ready, failed, rejected or lost.',
+      labelNames: ['result'],
+      registers,
+    });
+    addGauges(this.#registry, gauges);
+  }
+
+  /** Exchanges that failed at the API server since the start. */
+  get upstreamErrors(): number {
+    return this.#upstreamErrorCount;
+  }
+
+  exchangeEnded({ code, status }: Pick<ExchangeEnd, 'code' | 'status'>): void {
+    const outcome = code === ErrorCode.None ? 'OK' : nameOf(code);
+    const statusClass = status === undefined ? 'none' : `${Math.floor(status / 100)}xx`;
+    this.#exchanges.inc({ outcome, status_class: statusClass });
+    if (!UPSTREAM_CODES.has(code)) return;
+    this.#upstreamErrorCount += 1;
+    this.#upstreamErrors.inc({ code: nameOf(code) });
+  }
+
+  dialed(result: 'ready' | 'failed' | 'rejected' | 'lost'): void {
+    this.#dials.inc({ result });
+  }
+
+  /** Prometheus text format. */
+  async render(): Promise<{ contentType: string; body: string }> {
+    return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
+  }
+
+  /** Stops what collects in the background. */
+  close(): void {
+    this.#registry.clear();
+  }
+}
+
+function addGauges(registry: Registry, gauges: () => AgentGauges): void {
+  const single = (name: string, help: string, read: (from: AgentGauges) => number) =>
+    new Gauge({
+      name: `${PREFIX}${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read(gauges()));
+      },
+    });
+  const byPool = (name: string, help: string, read: (from: AgentGauges) => Readonly<Record<PoolName, number>>) =>
+    new Gauge({
+      name: `${PREFIX}${name}`,
+      help,
+      labelNames: ['pool'],
+      registers: [registry],
+      collect() {
+        for (const [pool, value] of Object.entries(read(gauges()))) this.set({ pool }, value);
+      },
+    });
+  single('sessions', 'Open sessions with gateways.', (from) => from.sessions);
+  single('buffered_bytes', 'Bytes reserved for streams and their windows.', (from) => from.bufferedBytes);
+  single(
+    'upstream_connections',
+    'Open connections to the API server, idle ones included.',
+    (from) => from.upstreamConnections,
+  );
+  byPool('workers_busy', 'Requests at the API server now.', (from) => from.running);
+  byPool('workers_queued', "Requests in the agent's own queue.", (from) => from.queued);
+  byPool('workers_limit', 'Requests that may be at the API server at once.', (from) => from.limit);
+}

@@ -1,0 +1,25 @@
+import { traceIdOf } from '../process/trace.ts';
+import { crossing } from '../tunnel/request-headers.ts';
+import type { Identity, RequestHead } from '../tunnel/wire/head.ts';
+
+/** Ours to say, whatever the client said: where the request goes, how its body is framed and traced. */
+const REPLACED: ReadonlySet<string> = new Set(['host', 'expect', 'x-trace-id']);
+
+/**
+ * The header list that goes to the API server, made fresh: what may cross first, who we are and whom we speak for last.
+ * The head must have passed policy.ts: `identity` is complete and fit for header values.
+ */
+export function outgoingHeaders(head: RequestHead, identity: Identity, token: string): string[] {
+  const headers: string[] = [];
+  const passed = crossing(head.headers);
+  for (let at = 0; at < passed.length; at += 2) {
+    const name = passed[at] ?? '';
+    if (!REPLACED.has(name.toLowerCase())) headers.push(name, passed[at + 1] ?? '');
+  }
+  headers.push('X-Trace-ID', traceIdOf(head.traceId, undefined));
+  headers.push('Authorization', `Bearer ${token}`);
+  headers.push('Impersonate-User', identity.user);
+  if (identity.uid !== '') headers.push('Impersonate-Uid', identity.uid);
+  for (const group of identity.groups) headers.push('Impersonate-Group', group);
+  return headers;
+}

@@ -1,0 +1,54 @@
+import { crossing, headerTrouble } from '../tunnel/request-headers.ts';
+import { pathTrouble } from '../tunnel/request-path.ts';
+import type { Identity, RawHeaders, RequestHead } from '../tunnel/wire/head.ts';
+
+/** Methods that an API server knows. No CONNECT, no TRACE. */
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+/** The one system group that says nothing about rights. */
+const AUTHENTICATED = 'system:authenticated';
+const RESERVED_PREFIX = 'system:';
+/**
+ * What can be a header value and come back the same: visible ASCII, spaces only inside. Kubernetes percent-decodes no
+ * user name, so a name with other bytes cannot be sent.
+ */
+const HEADER_SAFE = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
+
+/**
+ * Why this request may not go upstream; undefined when it may. The agent holds the credential, so it checks again what the
+ * gateway has checked, and refuses what the gateway should have removed: Kubernetes RBAC has no rule that denies.
+ */
+export function denial(head: RequestHead): string | undefined {
+  if (head.isUpgrade) return 'upgrades (exec, attach, port-forward) arrive with a later version';
+  if (!METHODS.has(head.method)) return `method ${JSON.stringify(head.method.slice(0, 16))} is not served`;
+  return pathTrouble(head.path) ?? headersDenial(head.headers) ?? identityDenial(head.identity);
+}
+
+/** What the gateway would have removed: hop-by-hop fields, identity, credentials, names with `_`. */
+function headersDenial(headers: RawHeaders): string | undefined {
+  const trouble = headerTrouble(headers);
+  if (trouble !== undefined) return trouble.message;
+  const kept = crossing(headers);
+  if (kept.length === headers.length) return undefined;
+  const at = headers.findIndex((text, index) => text !== kept[index]);
+  return `header ${JSON.stringify((headers[at - (at % 2)] ?? '').slice(0, 64))} may not cross the tunnel`;
+}
+
+/** Fails closed: without a complete identity the request would run with the agent's own rights. */
+function identityDenial(identity: Identity | undefined): string | undefined {
+  if (identity === undefined || identity.user === '') {
+    return 'the request carries no identity, and the agent lends nobody its own rights';
+  }
+  const { user, uid, groups } = identity;
+  if (!HEADER_SAFE.test(user)) return `user ${quoted(user)} cannot be sent: names are visible ASCII`;
+  if (uid !== '' && !HEADER_SAFE.test(uid)) return `uid ${quoted(uid)} cannot be sent: it must be visible ASCII`;
+  const unsafe = groups.find((group) => !HEADER_SAFE.test(group));
+  if (unsafe !== undefined) return `group ${quoted(unsafe)} cannot be sent: names are visible ASCII`;
+  if (user.startsWith(RESERVED_PREFIX)) return `user ${quoted(user)} is reserved: system: users never pass a tunnel`;
+  const reserved = groups.find((group) => group.startsWith(RESERVED_PREFIX) && group !== AUTHENTICATED);
+  if (reserved !== undefined) return `group ${quoted(reserved)} is reserved: system: groups never pass a tunnel`;
+  return undefined;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 128));
+}

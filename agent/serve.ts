@@ -1,0 +1,141 @@
+import type { Clock } from '../process/clock.ts';
+import type { Logger } from '../process/log.ts';
+import { VERSION } from '../process/version.ts';
+import type { Budget } from '../tunnel/flow/budget.ts';
+import { AgentSession, type AgentSessionEvents } from '../tunnel/session/agent-session.ts';
+import { FEATURES, VERSIONS } from '../tunnel/session/settings.ts';
+import type { Stream } from '../tunnel/session/stream.ts';
+import type { Transport } from '../tunnel/session/transport.ts';
+import { ErrorCode, nameOf } from '../tunnel/wire/codes.ts';
+import type { RequestHead } from '../tunnel/wire/head.ts';
+import { Exchange, type ExchangeEnd, type ForwardContext } from './forward.ts';
+import { type Limits, sessionSettings } from './limits.ts';
+import { denial } from './policy.ts';
+import { SessionSlots, type WorkerPools } from './session-slots.ts';
+import type { Place } from './worker-pool.ts';
+
+export interface ServerOptions {
+  readonly context: ForwardContext;
+  readonly pools: WorkerPools;
+  readonly limits: Limits;
+  readonly budget: Budget;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  /** New for every process: tells a reconnect from a restart. */
+  readonly instanceId: string;
+  readonly onExchangeEnd: (end: ExchangeEnd) => void;
+}
+
+/** What the dialer wants to hear of a session. */
+export type DialEvents = Pick<AgentSessionEvents, 'onReady' | 'onLeaving' | 'onEnd'>;
+
+/** Serves what gateways send: stream → policy → worker → upstream. */
+export class Server {
+  readonly #options: ServerOptions;
+  #lastAnswerMs: number | undefined;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+  }
+
+  /** Monotonic: when the API server last answered a request well; undefined if never. */
+  get lastAnswerMs(): number | undefined {
+    return this.#lastAnswerMs;
+  }
+
+  /** A session on an open transport; `greet` starts it. */
+  open(transport: Transport, dial: DialEvents): AgentSession {
+    const { clock, budget, random, limits, pools, instanceId } = this.#options;
+    const slots = new SessionSlots(pools, (free) => session.announce(free));
+    const hello = {
+      versions: VERSIONS,
+      features: FEATURES,
+      instanceId,
+      agentVersion: VERSION,
+      slots: slots.join(),
+    };
+    const session = new AgentSession({
+      transport,
+      clock,
+      budget,
+      random,
+      settings: sessionSettings(limits.current),
+      hello,
+      events: {
+        onReady: (welcome) => dial.onReady(welcome),
+        onStream: (stream, head) => this.#accept(slots, stream, head),
+        onConfig: (document) => this.#configure(document),
+        onLeaving: (goaway) => {
+          slots.leave();
+          dial.onLeaving(goaway);
+        },
+        onEnd: (end) => {
+          slots.forget();
+          dial.onEnd(end);
+        },
+      },
+    });
+    return session;
+  }
+
+  #accept(slots: SessionSlots, stream: Stream, head: RequestHead): void {
+    const pool = head.isLongRunning ? 'longRunning' : 'ordinary';
+    const { context, clock } = this.#options;
+    const startedMs = clock.nowMs();
+    const { identity } = head;
+    const reason = denial(head);
+    if (reason !== undefined || identity === undefined) {
+      slots.refuse(pool);
+      const detail = reason ?? 'the request carries no identity';
+      stream.refuse(ErrorCode.PolicyDenied, detail);
+      const nothing = { status: undefined, bytesIn: 0, bytesOut: 0 };
+      return this.#ended(head, startedMs, { code: ErrorCode.PolicyDenied, detail, ...nothing });
+    }
+    let place: Place | undefined;
+    const exchange = new Exchange({
+      stream,
+      head,
+      identity,
+      context,
+      onGone: (end) => {
+        place?.release();
+        this.#ended(head, startedMs, end);
+      },
+    });
+    // start() never rejects: what goes wrong is told on the stream.
+    place = slots.take(pool, () => void exchange.start());
+    if (place === undefined)
+      exchange.refuse(ErrorCode.Overload, 'no worker is free and the queue of the agent is full');
+  }
+
+  #ended(head: RequestHead, startedMs: number, end: ExchangeEnd): void {
+    const { clock, log, onExchangeEnd } = this.#options;
+    const nowMs = clock.nowMs();
+    if (end.status !== undefined && end.status < 500 && end.status !== 401) this.#lastAnswerMs = nowMs;
+    onExchangeEnd(end);
+    log.debug('exchange ended', {
+      trace_id: head.traceId,
+      method: head.method,
+      path: head.path.split('?', 1)[0],
+      user: head.identity?.user,
+      status: end.status,
+      code: nameOf(end.code),
+      detail: end.detail,
+      durationMs: Math.round(nowMs - startedMs),
+      bytesIn: end.bytesIn,
+      bytesOut: end.bytesOut,
+    });
+  }
+
+  #configure(document: unknown): void {
+    const { limits, log } = this.#options;
+    try {
+      const applied = limits.apply(document);
+      log.info('limits received', { applied, generation: limits.current.generation });
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      log.warn('limits ignored', { error });
+    }
+  }
+}

@@ -1,0 +1,154 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { outgoingHeaders } from '../../agent/outgoing-headers.ts';
+import { denial } from '../../agent/policy.ts';
+import type { Identity, RequestHead } from '../../tunnel/wire/head.ts';
+import { valuesOf } from '../support/stub-upstream.ts';
+
+const JANE: Identity = { user: 'jane', uid: '', groups: [] };
+const GET: RequestHead = {
+  method: 'GET',
+  path: '/api/v1/pods',
+  headers: ['Accept', 'application/json'],
+  identity: JANE,
+  traceId: 'trace',
+  deadlineMs: 0,
+  isLongRunning: false,
+  isUpgrade: false,
+};
+
+const identity = (change: Partial<Identity>) => ({ identity: { ...JANE, ...change } });
+const header = (name: string, value = 'x') => ({ headers: [name, value] });
+
+/** What passes, by sentence. */
+const ALLOWED: Readonly<Record<string, Partial<RequestHead>>> = {
+  'a plain request': {},
+  'every method of the API': { method: 'PATCH' },
+  'a query of any visible bytes': { path: '/api/v1/pods?fieldSelector=a%3Db//..&x=%2F' },
+  'a uid and groups': identity({ uid: '0d2c-11', groups: ['dev', 'ops team'] }),
+  'the group system:authenticated': identity({ groups: ['system:authenticated'] }),
+  'a service account of the hub, prefixed': identity({ user: 'clustertunnel:hub:ns:name' }),
+  'our own controller': identity({ user: 'clustertunnel:controller' }),
+  'a user with punctuation': identity({ user: 'oidc:jane@example.com/admin#1' }),
+  'a user that only looks reserved': identity({ user: 'System:admin' }),
+  'a content length': header('Content-Length', '5'),
+  'a header of 8-bit bytes': header('X-Name', 'caf\u00e9'),
+};
+
+/** What does not, and what the sentence says. */
+const DENIED: Readonly<Record<string, readonly [Partial<RequestHead>, string]>> = {
+  'an upgrade': [{ isUpgrade: true }, 'later version'],
+  'no identity': [{ identity: undefined }, 'no identity'],
+  'an empty user': [identity({ user: '' }), 'no identity'],
+  'an empty user with groups': [identity({ user: '', groups: ['dev'] }), 'no identity'],
+  'a system user': [identity({ user: 'system:admin' }), 'reserved'],
+  'a service account of the target': [identity({ user: 'system:serviceaccount:kube-system:x' }), 'reserved'],
+  'a node': [identity({ user: 'system:node:n1' }), 'reserved'],
+  anonymous: [identity({ user: 'system:anonymous' }), 'reserved'],
+  'the masters': [identity({ groups: ['dev', 'system:masters'] }), 'reserved'],
+  'all service accounts': [identity({ groups: ['system:serviceaccounts'] }), 'reserved'],
+  'the masters behind a space': [identity({ groups: [' system:masters'] }), 'visible ASCII'],
+  'a user with a space at its end': [identity({ user: 'jane ' }), 'visible ASCII'],
+  'a user with a line break': [identity({ user: 'jane\r\nImpersonate-Group: system:masters' }), 'visible ASCII'],
+  'a user beyond ASCII': [identity({ user: 'jürgen' }), 'visible ASCII'],
+  'a uid with NUL': [identity({ uid: 'a\0b' }), 'visible ASCII'],
+  'an empty group': [identity({ groups: [''] }), 'visible ASCII'],
+  'a group beyond ASCII': [identity({ groups: ['größe'] }), 'visible ASCII'],
+  CONNECT: [{ method: 'CONNECT' }, 'not served'],
+  TRACE: [{ method: 'TRACE' }, 'not served'],
+  'a method in small letters': [{ method: 'get' }, 'not served'],
+  'Impersonate-User': [header('Impersonate-User'), 'may not cross'],
+  'impersonate-extra-scopes in small letters': [header('impersonate-extra-scopes'), 'may not cross'],
+  'X-Remote-Group': [header('X-Remote-Group'), 'may not cross'],
+  Authorization: [header('Authorization', 'Bearer hub'), 'may not cross'],
+  'a cookie': [header('Cookie'), 'may not cross'],
+  'a name with _': [header('Impersonate_User'), 'may not cross'],
+  Connection: [header('Connection', 'close'), 'may not cross'],
+  'Connection that names identity': [header('Connection', 'impersonate-user'), 'impersonate-user'],
+  'Transfer-Encoding': [header('Transfer-Encoding', 'chunked'), 'may not cross'],
+  Upgrade: [header('Upgrade', 'websocket'), 'may not cross'],
+  TE: [header('TE', 'trailers'), 'may not cross'],
+  'a value with a line break': [header('X-A', 'b\r\nAuthorization: x'), 'control bytes'],
+  'two content lengths': [{ headers: ['Content-Length', '1', 'content-length', '2'] }, 'occurs 2 times'],
+  'a path without /': [{ path: 'api' }, 'must start with /'],
+  'an absolute URL': [{ path: 'http://169.254.169.254/' }, 'must start with /'],
+  'a path with //': [{ path: '//evil.com/api' }, '//'],
+  'a dot segment': [{ path: '/api/../secrets' }, 'decoded'],
+  'an encoded dot segment': [{ path: '/api/%2e%2E/secrets' }, 'decoded'],
+  'a half-encoded dot segment': [{ path: '/api/.%2e' }, 'decoded'],
+  'an encoded slash': [{ path: '/api/v1/namespaces/a%2fb' }, 'decoded'],
+  'a backslash': [{ path: '/api\\v1' }, 'visible ASCII'],
+  'a space': [{ path: '/api /v1' }, 'visible ASCII'],
+  'a tab': [{ path: '/api\t' }, 'visible ASCII'],
+  'bytes beyond ASCII': [{ path: '/api/\u00e9' }, 'visible ASCII'],
+};
+
+describe('agent/policy', () => {
+  for (const [name, change] of Object.entries(ALLOWED)) {
+    it(`allows ${name}`, () => expect(denial({ ...GET, ...change })).to.equal(undefined));
+  }
+  for (const [name, [change, sentence]] of Object.entries(DENIED)) {
+    it(`denies ${name}`, () => expect(denial({ ...GET, ...change })).to.include(sentence));
+  }
+
+  it('property: what passes names one user, never a reserved one, whatever headers and identity say', () => {
+    const texts = fc.oneof(
+      fc.string({ unit: 'binary-ascii', maxLength: 12 }),
+      fc.constantFrom('system:masters', 'jane', 'Impersonate-User', 'Connection', 'authorization', 'X-Remote-User', ''),
+    );
+    const heads = fc.record({
+      headers: fc.array(fc.tuple(texts, texts), { maxLength: 4 }).map((lines) => lines.flat()),
+      identity: fc.option(fc.record({ user: texts, uid: texts, groups: fc.array(texts, { maxLength: 3 }) }), {
+        nil: undefined,
+      }),
+    });
+    fc.assert(
+      fc.property(heads, (change) => {
+        const head = { ...GET, ...change };
+        if (denial(head) !== undefined || head.identity === undefined) return;
+        const sent = outgoingHeaders(head, head.identity, 'token');
+        expect(valuesOf(sent, 'impersonate-user')).to.deep.equal([head.identity.user]);
+        expect(valuesOf(sent, 'impersonate-group')).to.deep.equal(head.identity.groups);
+        expect(valuesOf(sent, 'authorization')).to.deep.equal(['Bearer token']);
+        expect(head.identity.user).to.not.match(/^(system:.*|\s*|)$/);
+        expect(head.identity.groups.filter((group) => /^\s*system:(?!authenticated$)/.test(group))).to.deep.equal([]);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
+
+describe('agent/outgoing-headers', () => {
+  const sent = outgoingHeaders(
+    {
+      ...GET,
+      headers: [
+        'Host',
+        'evil',
+        'Expect',
+        '100-continue',
+        'X-Trace-Id',
+        'theirs',
+        'Impersonate-User',
+        'root',
+        'Accept',
+        'x',
+      ],
+      traceId: 'mine',
+    },
+    { user: 'jane', uid: 'u', groups: ['a', 'b'] },
+    'secret',
+  );
+
+  it('keeps what may cross, in its case and order, and adds identity last', () => {
+    expect(sent).to.deep.equal([
+      ...['Accept', 'x', 'X-Trace-ID', 'mine', 'Authorization', 'Bearer secret'],
+      ...['Impersonate-User', 'jane', 'Impersonate-Uid', 'u', 'Impersonate-Group', 'a', 'Impersonate-Group', 'b'],
+    ]);
+  });
+
+  it('replaces a trace id that is none', () => {
+    const headers = outgoingHeaders({ ...GET, traceId: 'a\r\nb' }, JANE, 't');
+    expect(valuesOf(headers, 'x-trace-id')[0]).to.match(/^[0-9a-f]{32}$/);
+  });
+});

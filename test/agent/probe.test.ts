@@ -1,0 +1,108 @@
+import { expect } from 'chai';
+import { probe } from '../../agent/probe.ts';
+import { Upstream } from '../../agent/upstream.ts';
+import { parseHealthReport } from '../../crds/health-report.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { StubUpstream } from '../support/stub-upstream.ts';
+import { until } from './bench.ts';
+
+const NEVER = new AbortController().signal;
+
+describe('agent/probe', () => {
+  let stub: StubUpstream;
+  let upstream: Upstream;
+  let unauthorized = 0;
+  const clock = new ManualClock();
+
+  beforeEach(async () => {
+    stub = await StubUpstream.start();
+    upstream = new Upstream({ url: stub.url, ca: stub.ca, connectMs: 10_000 });
+    unauthorized = 0;
+  });
+  afterEach(async () => {
+    await upstream.close();
+    await stub.close();
+  });
+
+  const ask = (signal = NEVER) => {
+    const onUnauthorized = () => {
+      unauthorized += 1;
+    };
+    return probe({ upstream, token: async () => 'own', onUnauthorized, clock, timeoutMs: 5_000 }, signal);
+  };
+  /** Answers /readyz and /version. */
+  const answers = (readyz: number, version: number) => {
+    stub.answer = (request, response) => {
+      const isVersion = request.url === '/version';
+      response.writeHead(isVersion ? version : readyz).end(isVersion ? '{"gitVersion":"v1.34.1"}' : 'ok');
+    };
+  };
+
+  for (const [readyz, version, isHealthy, reason] of [
+    [200, 200, true, 'Healthy'],
+    [200, 403, true, 'Healthy'],
+    [403, 200, true, 'Healthy'],
+    [404, 200, true, 'Healthy'],
+    [403, 403, false, 'NotReady'],
+    [500, 200, false, 'NotReady'],
+    [401, 401, false, 'CredentialRefused'],
+  ] as const) {
+    it(`calls /readyz ${readyz} and /version ${version} ${reason}`, async () => {
+      answers(readyz, version);
+      expect(await ask()).to.include({ isHealthy, reason });
+      expect(unauthorized).to.equal(readyz === 401 ? 1 : 0);
+      expect(clock.pending, 'timers').to.equal(0);
+    });
+  }
+
+  it('says why the server cannot be reached', async () => {
+    await stub.close();
+    const result = await ask();
+    expect(result).to.include({ isHealthy: false, reason: 'Unreachable' });
+    expect(result.message).to.include('connection refused');
+    stub = await StubUpstream.start();
+  });
+
+  it('gives up on a server that says nothing, and closes the connection', async () => {
+    stub.answer = () => {};
+    const result = ask();
+    await until(() => stub.received.length === 1);
+    clock.advance(5_000);
+    expect(await result).to.include({ isHealthy: false, reason: 'Timeout' });
+    await until(() => stub.last.isAborted);
+  });
+
+  it('does not read an endless answer', async () => {
+    stub.answer = (_, response) => {
+      const more = () => {
+        while (response.write(Buffer.alloc(16_384)));
+        response.once('drain', more);
+      };
+      more();
+    };
+    expect(await ask()).to.include({ isHealthy: false });
+    await until(() => stub.last.isAborted);
+  });
+
+  it('ends when the agent stops', async () => {
+    stub.answer = () => {};
+    const stop = new AbortController();
+    const result = ask(stop.signal);
+    await until(() => stub.received.length === 1);
+    stop.abort(new Error('the agent stops'));
+    expect(await result).to.include({ isHealthy: false });
+    await until(() => stub.last.isAborted && clock.pending === 0);
+  });
+});
+
+describe('crds/health-report', () => {
+  it('reads missing and wrong members as empty, and cuts long texts', () => {
+    for (const document of [undefined, null, 7, {}, { k8sHealthy: 'yes', latencyMs: -1, reason: 9, inFlight: '3' }]) {
+      expect(parseHealthReport(document)).to.deep.equal({
+        ...{ k8sHealthy: false, reason: 'Unknown', message: '', kubernetesVersion: '' },
+        ...{ latencyMs: 0, memoryBytes: 0, loopDelayMs: 0, inFlight: 0, queued: 0, upstreamErrors: 0 },
+      });
+    }
+    expect(parseHealthReport({ message: 'x'.repeat(5_000) }).message).to.have.length(512);
+  });
+});

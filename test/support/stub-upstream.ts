@@ -1,0 +1,104 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Authority } from '../../hack/lab/cluster/certificates.ts';
+
+/** What an API server saw of one request. */
+export interface Received {
+  readonly method: string;
+  readonly url: string;
+  readonly rawHeaders: readonly string[];
+  bodyBytes: number;
+  readonly chunks: Buffer[];
+  /** The whole body came. */
+  isWhole: boolean;
+  /** The client went away before its answer was complete. */
+  isAborted: boolean;
+}
+
+export type Answer = (request: IncomingMessage, response: ServerResponse, received: Received) => void;
+
+/** A real HTTPS server on loopback that answers as it is told and remembers what it saw. */
+export class StubUpstream {
+  readonly #server: Server;
+  readonly #sockets = new Set<Duplex>();
+  readonly ca: string;
+  readonly received: Received[] = [];
+  /** How to answer. Settable at any time. */
+  answer: Answer = (_, response) => response.end('ok');
+  /** Whether bodies are read; when not, the kernel's buffers fill. */
+  readsBodies = true;
+  /** Bodies are kept for `received.chunks`. */
+  keepsBodies = true;
+
+  private constructor(server: Server, ca: string) {
+    this.#server = server;
+    this.ca = ca;
+    server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    server.on('request', (request, response) => this.#handle(request, response));
+  }
+
+  static async start(): Promise<StubUpstream> {
+    const authority = await Authority.create('stub upstream');
+    const pair = await authority.server('stub', { dns: ['localhost'], ip: ['127.0.0.1'] });
+    const server = createServer({ key: pair.keyPem, cert: pair.certificatePem });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new StubUpstream(server, authority.certificatePem);
+  }
+
+  get url(): string {
+    return `https://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Open connections. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** The request that came last. */
+  get last(): Received {
+    const received = this.received.at(-1);
+    if (received === undefined) throw new Error('no request came');
+    return received;
+  }
+
+  async close(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse): void {
+    const { method = '', url = '', rawHeaders } = request;
+    const received: Received = { method, url, rawHeaders, bodyBytes: 0, chunks: [], isWhole: false, isAborted: false };
+    this.received.push(received);
+    response.once('close', () => {
+      received.isAborted = !response.writableFinished;
+    });
+    request.on('end', () => {
+      received.isWhole = request.complete;
+    });
+    // An aborted request is what several tests are about.
+    request.on('error', () => {});
+    response.on('error', () => {});
+    if (this.readsBodies) {
+      request.on('data', (chunk: Buffer) => {
+        received.bodyBytes += chunk.length;
+        if (this.keepsBodies) received.chunks.push(chunk);
+      });
+    }
+    this.answer(request, response, received);
+  }
+}
+
+/** Values of a header in a raw list, in order. */
+export function valuesOf(rawHeaders: readonly string[], name: string): string[] {
+  return rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === name.toLowerCase());
+}
