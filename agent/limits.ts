@@ -9,7 +9,7 @@ export const MAX_LONG_RUNNING_REQUESTS = 1_000;
 export function defaultSettings(): AgentSettings {
   const validated = validateSpec({});
   if ('errors' in validated) throw new RangeError(`the CRD's own defaults are invalid: ${validated.errors.join(', ')}`);
-  return agentSettings(validated.spec, 0);
+  return agentSettings(validated.spec, { uid: '', generation: 0 });
 }
 
 /** What came of a CONFIG document. */
@@ -30,10 +30,11 @@ export class Limits {
     return this.#current;
   }
 
-  /** Takes a CONFIG document, unless a newer one came before. @throws TypeError when it is none. */
+  /** Takes a CONFIG document, unless a newer one of the same tunnel came before. @throws TypeError when it is none. */
   apply(document: unknown): Applied {
     const settings = parseAgentSettings(document);
-    if (settings.generation < this.#current.generation) return 'outdated';
+    const isSameTunnel = settings.tunnelUid === this.#current.tunnelUid;
+    if (isSameTunnel && settings.generation < this.#current.generation) return 'outdated';
     this.#current = settings;
     this.#onChange(settings);
     return 'applied';

@@ -6,6 +6,8 @@ import { measured } from './validate.ts';
  * Durations in milliseconds, sizes in bytes. Receivers ignore fields they do not know and generations they have passed.
  */
 export interface AgentSettings {
+  /** metadata.uid of the ClusterTunnel: generations of a deleted namesake mean nothing. Empty before the first CONFIG. */
+  readonly tunnelUid: string;
   /** metadata.generation of the ClusterTunnel. */
   readonly generation: number;
   readonly limits: {
@@ -28,10 +30,11 @@ export interface AgentSettings {
 }
 
 /** What the agents of a tunnel with this spec are told. */
-export function agentSettings(spec: Spec, generation: number): AgentSettings {
+export function agentSettings(spec: Spec, { uid, generation }: { uid: string; generation: number }): AgentSettings {
   const { limits, timeouts, reconnect, health } = spec;
   const ms = (text: string) => measured('duration', text);
   return {
+    tunnelUid: uid,
     generation,
     limits: {
       maxConcurrentRequests: limits.maxConcurrentRequests,
@@ -67,14 +70,18 @@ const GROUPS = {
   ],
   reconnect: ['minBackoffMs', 'maxBackoffMs'],
   health: ['intervalMs'],
-} as const satisfies { [Group in Exclude<keyof AgentSettings, 'generation'>]: readonly (keyof AgentSettings[Group])[] };
+} as const satisfies {
+  [Group in Exclude<keyof AgentSettings, 'generation' | 'tunnelUid'>]: readonly (keyof AgentSettings[Group])[];
+};
 
 /**
  * The document as received. Unknown fields are dropped.
  * @throws TypeError naming the first field that is missing or no number >= 0: the sender's fault.
  */
 export function parseAgentSettings(document: unknown): AgentSettings {
-  const settings: Record<string, unknown> = { generation: numberAt(document, 'generation') };
+  const tunnelUid = fieldAt(document, 'tunnelUid');
+  const generation = numberAt(document, 'generation');
+  const settings: Record<string, unknown> = { tunnelUid: typeof tunnelUid === 'string' ? tunnelUid : '', generation };
   for (const [group, names] of Object.entries(GROUPS)) {
     const from = fieldAt(document, group);
     settings[group] = Object.fromEntries(names.map((name) => [name, numberAt(from, name, `${group}.`)]));

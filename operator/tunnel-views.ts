@@ -37,6 +37,6 @@ function viewOf({ metadata, spec }: ClusterTunnel): TunnelView | undefined {
     name,
     uid,
     isDeleting: deletionTimestamp !== undefined,
-    settings: agentSettings(validated.spec, generation),
+    settings: agentSettings(validated.spec, { uid, generation }),
   };
 }

@@ -1,5 +1,5 @@
-import { agentSettings } from '../../crds/agent-settings.ts';
 import type { Spec } from '../../crds/types.ts';
+import { measured } from '../../crds/validate.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { RESOURCES } from '../kube/objects.ts';
 import { agentName, labelsOf, selectorOf } from './names.ts';
@@ -59,7 +59,7 @@ export function agentDeployment(input: AgentDeploymentInput): DeploymentObject {
 
 function podSpec(input: AgentDeploymentInput) {
   const { tunnel, spec } = input;
-  const drainSeconds = Math.ceil(agentSettings(spec, 0).timeouts.drainMs / 1_000);
+  const drainSeconds = Math.ceil(measured('duration', spec.timeouts.drain) / 1_000);
   return {
     serviceAccountName: agentName(tunnel),
     automountServiceAccountToken: true,

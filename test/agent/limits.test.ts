@@ -9,6 +9,13 @@ describe('agent/limits', () => {
     expect(timeouts).to.include({ connectMs: 10_000, backpressureMs: 10_000, requestMs: 120_000 });
   });
 
+  it('starts anew with the generations of a tunnel that was deleted and made again', () => {
+    const limits = new Limits(defaultSettings(), () => {});
+    limits.apply({ ...defaultSettings(), tunnelUid: 'first', generation: 9 });
+    expect(limits.apply({ ...defaultSettings(), tunnelUid: 'second', generation: 1 })).to.equal('applied');
+    expect(limits.current.generation).to.equal(1);
+  });
+
   it('takes a newer generation, and the same again, and ignores an older one', () => {
     const seen: number[] = [];
     const limits = new Limits(defaultSettings(), (settings) => seen.push(settings.generation));

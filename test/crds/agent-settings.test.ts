@@ -5,12 +5,13 @@ import { validateSpec } from '../../crds/validate.ts';
 function defaults() {
   const checked = validateSpec({});
   if ('errors' in checked) throw new Error(checked.errors.join());
-  return agentSettings(checked.spec, 7);
+  return agentSettings(checked.spec, { uid: 'uid-1', generation: 7 });
 }
 
 describe('crds/agent-settings', () => {
   it('says the spec in bytes and milliseconds', () => {
     expect(defaults()).to.deep.equal({
+      tunnelUid: 'uid-1',
       generation: 7,
       limits: { maxConcurrentRequests: 64, maxStreamBufferBytes: 4 * 2 ** 20, maxBufferBytes: 32 * 2 ** 20 },
       timeouts: {
