@@ -74,7 +74,9 @@ export function headerTrouble(headers: RawHeaders): HeaderTrouble | undefined {
     const value = headers[at + 1] ?? '';
     bytes += name.length + value.length + 4;
     if (name.startsWith(':')) continue;
-    if (!FIELD_VALUE.test(value)) return { status: 400, message: `the value of header ${name} holds control bytes` };
+    if (!FIELD_VALUE.test(value)) {
+      return { status: 400, message: `the value of header ${name.slice(0, 64)} holds control bytes` };
+    }
     const lower = name.toLowerCase();
     if (lower === 'content-length' && !DIGITS.test(value))
       return { status: 400, message: 'Content-Length is no number' };
@@ -123,7 +125,7 @@ function repeated(seen: ReadonlyMap<string, number>): HeaderTrouble | undefined 
 /** Nominating a header that says who the caller is has one use: an attack (Rancher CVE-2021-31999). */
 function nominatedTrouble(headers: RawHeaders): HeaderTrouble | undefined {
   for (const name of nominated(headers)) {
-    if (isReserved(name) || name === 'host') return { status: 400, message: `Connection names ${name}` };
+    if (isReserved(name) || name === 'host') return { status: 400, message: `Connection names ${name.slice(0, 64)}` };
   }
   return undefined;
 }

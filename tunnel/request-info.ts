@@ -24,14 +24,14 @@ const NON_RESOURCE = {
   name: '',
 } as const;
 
-const VERB_OF_METHOD: Readonly<Record<string, string>> = {
-  GET: 'get',
-  HEAD: 'get',
-  POST: 'create',
-  PUT: 'update',
-  PATCH: 'patch',
-  DELETE: 'delete',
-};
+const VERB_OF_METHOD: ReadonlyMap<string, string> = new Map([
+  ['GET', 'get'],
+  ['HEAD', 'get'],
+  ['POST', 'create'],
+  ['PUT', 'update'],
+  ['PATCH', 'patch'],
+  ['DELETE', 'delete'],
+]);
 
 const BROKEN_ESCAPE = /%(?![0-9a-f]{2})/i;
 const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(['status', 'finalize']);
@@ -66,7 +66,7 @@ function queryOf(text: string): URLSearchParams {
 
 /** The verb that a method alone means; empty for a method that means none. */
 export function verbOfMethod(method: string): string {
-  return VERB_OF_METHOD[method] ?? '';
+  return VERB_OF_METHOD.get(method) ?? '';
 }
 
 /** Requests without a deadline, in a worker pool of their own: watch, proxy, log, exec, attach, port-forward. */

@@ -30,7 +30,7 @@ const SOURCES = [
 ];
 const AVAILABLE_SECONDS = 120;
 /** Touched by every build that succeeded. */
-const BUILT_NOTE = join(REPOSITORY, '.lab', 'built');
+const BUILT_NOTE = join(REPOSITORY, 'dist', '.built');
 
 /** Installs the operator of this checkout into the hub, as a user would: kustomize over config/default. */
 export async function installOperator(options: InstallOptions): Promise<void> {

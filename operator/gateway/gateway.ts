@@ -7,6 +7,7 @@ import { Authorizer, type ReviewAccess } from './front/authorize.ts';
 import { Handler } from './front/handler.ts';
 import { type GatewayServer, type ServingCertificate, startServer } from './front/server.ts';
 import type { FindAgentKey } from './sessions/agent-token.ts';
+import { WATCH_END_SPREAD_MS } from './sessions/exchange.ts';
 import { Hub } from './sessions/hub.ts';
 import { Registry, type TunnelFacts } from './sessions/registry.ts';
 import type { Tunnels } from './sessions/tunnels.ts';
@@ -25,6 +26,8 @@ export interface GatewayOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
+  /** How long the head of a request may take; 10 s unless told. */
+  readonly headTimeoutMs?: number;
   /** What is known of a tunnel's sessions changed. */
   readonly onTunnelChange: (tunnel: string) => void;
 }
@@ -70,17 +73,26 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     host,
     port,
     certificate,
+    clock,
+    log,
+    headTimeoutMs: options.headTimeoutMs,
     onRequest: (request, response) => handler.handle(request, response),
     onAgent: (request, socket, head) => hub.accept(request, socket, head),
   });
   const counts = () => countAll({ registry, hub, handler, admission, server, budget });
+  /** Resolves when no request runs, or when it is enough. */
+  const idle = async (isEnough: () => boolean) => {
+    while (!isEnough() && handler.active > 0) {
+      await new Promise<void>((resolve) => clock.after(DRAIN_POLL_MS, resolve));
+    }
+  };
   return {
     port: server.port,
     facts: (tunnel) => registry.facts(tunnel),
     counts,
     tunnelChanged: (name) => {
       const view = tunnels.get(name);
-      if (view !== undefined && !view.isDeleting) return hub.configure(view);
+      if (view !== undefined) return view.isDeleting ? hub.retire(name) : hub.configure(view);
       hub.drop(name, 'the tunnel was deleted');
       admission.clear(name);
       registry.forget(name);
@@ -88,11 +100,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     setCertificate: (next) => server.setCertificate(next),
     drain: async (signal) => {
       server.drain();
+      handler.drain();
+      admission.drain();
       hub.drain();
-      while (!signal.aborted && counts().requests > 0) {
-        await new Promise<void>((resolve) => clock.after(DRAIN_POLL_MS, resolve));
-      }
+      await idle(() => signal.aborted);
       hub.close();
+      // Watches end cleanly now, spread over a moment; a reset would make every informer list again.
+      const endMs = clock.nowMs() + WATCH_END_SPREAD_MS + DRAIN_POLL_MS;
+      await idle(() => clock.nowMs() >= endMs);
       await server.close();
     },
   };

@@ -2,7 +2,7 @@ import type { Clock } from '../../../process/clock.ts';
 import type { SlotPool } from '../../../tunnel/session/gateway-session.ts';
 import type { Stream } from '../../../tunnel/session/stream.ts';
 import type { RequestHead } from '../../../tunnel/wire/head.ts';
-import { type Fault, fault } from '../front/fault.ts';
+import { type Fault, fault, leaving } from '../front/fault.ts';
 import { choose } from '../sessions/choose.ts';
 import type { Registry } from '../sessions/registry.ts';
 import { type Absence, gaveUp, giveUpAtMs, isOffline, offline, type Patience } from './absence.ts';
@@ -38,6 +38,7 @@ export interface AdmissionOptions {
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #rooms = new Map<string, Record<SlotPool, WaitingRoom>>();
+  #isDraining = false;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -59,9 +60,10 @@ export class Admission {
       deadlineMs: applicant.timeoutMs === undefined ? Number.POSITIVE_INFINITY : enteredMs + applicant.timeoutMs,
       disconnectGraceMs: applicant.disconnectGraceMs,
     };
-    const room = this.#room(applicant.tunnel)[applicant.pool];
-    if (room.size === 0 && this.#open(applicant, patience.deadlineMs)) return () => {};
-    return this.#wait(applicant, patience, room);
+    const room = this.#rooms.get(applicant.tunnel)?.[applicant.pool];
+    const isFirst = room === undefined || room.size === 0;
+    if (isFirst && this.#open(applicant, patience.deadlineMs)) return () => {};
+    return this.#wait(applicant, patience);
   }
 
   /** Slots became free, or a session came or went. */
@@ -75,7 +77,13 @@ export class Admission {
     if (rooms.ordinary.size + rooms.longRunning.size === 0) this.#rooms.delete(tunnel);
   }
 
-  /** The tunnel is deleted, or this gateway leaves: nobody waits any longer. */
+  /** This gateway leaves: nobody waits here any longer, and nobody who comes does. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const tunnel of [...this.#rooms.keys()]) this.clear(tunnel);
+  }
+
+  /** The tunnel is deleted: nobody waits for it any longer. */
   clear(tunnel: string): void {
     const rooms = this.#rooms.get(tunnel);
     this.#rooms.delete(tunnel);
@@ -83,20 +91,24 @@ export class Admission {
     rooms?.longRunning.clear();
   }
 
-  #wait(applicant: Applicant, patience: Patience, room: WaitingRoom): () => void {
-    const { tunnel, isWatch, onFault } = applicant;
-    if (isOffline(this.#absence(tunnel), isWatch)) {
-      onFault(offline(tunnel));
+  #wait(applicant: Applicant, patience: Patience): () => void {
+    const { tunnel, pool, isWatch, onFault } = applicant;
+    if (this.#isDraining || isOffline(this.#absence(tunnel), isWatch)) {
+      onFault(this.#isDraining ? leaving() : offline(tunnel));
       return () => {};
     }
-    const leave = room.enter({
+    const leave = this.#room(tunnel)[pool].enter({
       take: () => this.#open(applicant, patience.deadlineMs),
       dueMs: () => giveUpAtMs(this.#absence(tunnel), patience),
-      expire: () => onFault(gaveUp(tunnel, this.#absence(tunnel), isWatch, this.#options.random())),
+      expire: () => onFault(this.#isDraining ? leaving() : this.#gaveUp(tunnel, isWatch)),
     });
     if (leave !== undefined) return leave;
     onFault(fault('queue_full', `${MAX_QUEUED_REQUESTS} requests wait for tunnel "${tunnel}"`));
     return () => {};
+  }
+
+  #gaveUp(tunnel: string, isWatch: boolean): Fault {
+    return gaveUp(tunnel, this.#absence(tunnel), isWatch, this.#options.random());
   }
 
   #open({ tunnel, pool, head, isEnd, onStream }: Applicant, deadlineMs: number): boolean {

@@ -12,6 +12,7 @@ export interface Waiter {
 
 interface Place {
   readonly waiter: Waiter;
+  dueMs: number;
   cancelTimer: () => void;
 }
 
@@ -33,7 +34,7 @@ export class WaitingRoom {
   /** Takes a place; the returned function leaves it (the client went away). undefined: the room is full. */
   enter(waiter: Waiter): (() => void) | undefined {
     if (this.#places.size >= this.#maxWaiting) return undefined;
-    const place: Place = { waiter, cancelTimer: () => {} };
+    const place: Place = { waiter, dueMs: Number.NaN, cancelTimer: () => {} };
     this.#places.add(place);
     this.#arm(place);
     return () => this.#leave(place);
@@ -58,8 +59,12 @@ export class WaitingRoom {
   }
 
   #arm(place: Place): void {
+    const dueMs = place.waiter.dueMs();
+    // Asked at every slot that comes free: mostly nothing has changed.
+    if (dueMs === place.dueMs) return;
+    place.dueMs = dueMs;
     place.cancelTimer();
-    place.cancelTimer = this.#clock.after(place.waiter.dueMs() - this.#clock.nowMs(), () => this.#expire(place));
+    place.cancelTimer = this.#clock.after(dueMs - this.#clock.nowMs(), () => this.#expire(place));
   }
 
   #leave(place: Place): void {

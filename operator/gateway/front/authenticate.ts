@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../../../process/clock.ts';
 import type { HubUser } from './identity.ts';
 import { Recent } from './recent.ts';
+import { withinLimit } from './review-limit.ts';
 
 /** TokenReview at the hub. Answers authentication.k8s.io/v1 TokenReviewStatus; throws when the hub cannot answer. */
 export type ReviewToken = (token: string, signal: AbortSignal) => Promise<unknown>;
@@ -9,15 +10,16 @@ export type ReviewToken = (token: string, signal: AbortSignal) => Promise<unknow
 /** Source: the API server's own cache of authenticated tokens. */
 const TTL_MS = 10_000;
 const MAX_TOKENS = 10_000;
-const REVIEW_TIMEOUT_MS = 5_000;
 
 /** Bearer token → hub user, by TokenReview. Answers are kept for 10 s; one review a token is under way at a time. */
 export class Authenticator {
   readonly #review: ReviewToken;
+  readonly #clock: Clock;
   readonly #recent: Recent<HubUser | undefined>;
 
   constructor(review: ReviewToken, clock: Clock) {
     this.#review = review;
+    this.#clock = clock;
     this.#recent = new Recent({ clock, ttlMs: TTL_MS, maxEntries: MAX_TOKENS });
   }
 
@@ -25,7 +27,7 @@ export class Authenticator {
   authenticate(token: string): Promise<HubUser | undefined> {
     const key = createHash('sha256').update(token).digest('base64');
     return this.#recent.get(key, async () =>
-      hubUserOf(await this.#review(token, AbortSignal.timeout(REVIEW_TIMEOUT_MS))),
+      hubUserOf(await withinLimit(this.#clock, (signal) => this.#review(token, signal))),
     );
   }
 }

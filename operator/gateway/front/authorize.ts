@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../../../process/clock.ts';
 import type { HubUser } from './identity.ts';
 import { Recent } from './recent.ts';
+import { withinLimit } from './review-limit.ts';
 
 /** spec of an authorization.k8s.io/v1 SubjectAccessReview. */
 export interface AccessSpec {
@@ -23,15 +24,16 @@ export type ReviewAccess = (spec: AccessSpec, signal: AbortSignal) => Promise<un
 
 const TTL_MS = 10_000;
 const MAX_DECISIONS = 50_000;
-const REVIEW_TIMEOUT_MS = 5_000;
 
 /** May this user do this verb through this tunnel? Asked of the hub's RBAC; answers are kept for 10 s. */
 export class Authorizer {
   readonly #review: ReviewAccess;
+  readonly #clock: Clock;
   readonly #recent: Recent<boolean>;
 
   constructor(review: ReviewAccess, clock: Clock) {
     this.#review = review;
+    this.#clock = clock;
     this.#recent = new Recent({ clock, ttlMs: TTL_MS, maxEntries: MAX_DECISIONS });
   }
 
@@ -40,7 +42,7 @@ export class Authorizer {
     const spec = accessSpec(user, tunnel, verb);
     const key = createHash('sha256').update(JSON.stringify(spec)).digest('base64');
     return this.#recent.get(key, async () =>
-      isAllowed(await this.#review(spec, AbortSignal.timeout(REVIEW_TIMEOUT_MS))),
+      isAllowed(await withinLimit(this.#clock, (signal) => this.#review(spec, signal))),
     );
   }
 }

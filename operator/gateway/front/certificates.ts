@@ -1,5 +1,5 @@
 import 'reflect-metadata'; // tsyringe, below @peculiar/x509, asks for it at load.
-import { randomBytes, webcrypto } from 'node:crypto';
+import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
 
@@ -69,15 +69,28 @@ export function renewalReason(
   names: readonly string[],
   now: Date,
 ): string | undefined {
+  if (!isWhole(serving)) return 'it is damaged';
   const cert = new x509.X509Certificate(serving.cert);
   const lifeMs = cert.notAfter.getTime() - cert.notBefore.getTime();
   if (cert.notAfter.getTime() - now.getTime() < lifeMs * RENEW_SHARE) return 'less than a third of its life is left';
-  if (cert.issuer !== new x509.X509Certificate(authority.cert).subject) return 'another authority issued it';
+  // By signature: every authority of ours has the same name.
+  const authorityKey = new X509Certificate(authority.cert).publicKey;
+  if (!new X509Certificate(serving.cert).verify(authorityKey)) return 'another authority issued it';
   const present = new Set(
     cert.getExtension(x509.SubjectAlternativeNameExtension)?.names.items.map(({ value }) => value),
   );
   const missing = names.find((name) => !present.has(name));
   return missing === undefined ? undefined : `it does not name ${missing}`;
+}
+
+/** Whether it is a certificate with the private key that belongs to it. */
+export function isWhole({ cert, key }: KeyPair): boolean {
+  try {
+    return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+  } catch {
+    // Not PEM, or not what it says: whoever asks says what to do about it.
+    return false;
+  }
 }
 
 /** Names under which agents and users reach the gateway: its external host, its Service, localhost. */

@@ -16,6 +16,8 @@ export interface Fault {
   readonly retryAfterSeconds?: number;
   /** Sends Connection: close. */
   readonly isLast?: boolean;
+  /** Sent as text/plain instead of a Status: see `refusal`. */
+  readonly isText?: boolean;
 }
 
 interface Row {
@@ -67,6 +69,23 @@ const CODES: Partial<Record<FaultKind, string>> = {
 export function fault(kind: FaultKind, message: string, overrides: { retryAfterSeconds?: number } = {}): Fault {
   return { code: CODES[kind] ?? kind, message, ...ROWS[kind], ...overrides };
 }
+
+/** What everybody is told who comes to a draining gateway, or waits in it. */
+export function leaving(): Fault {
+  return fault('draining', 'this gateway is leaving: the next connection finds another');
+}
+
+/**
+ * A 403. On discovery paths it is plain text: client-go reads discovery raw and shows a Status as "unknown", a text as it is.
+ * Source: client-go rest.Result.Raw and newUnstructuredResponseError; docs/decisions/0001.
+ */
+export function refusal(message: string, innerPath: string): Fault {
+  const forbidden = fault('forbidden', message);
+  return DISCOVERY_PATH.test(innerPath) ? { ...forbidden, isText: true } : forbidden;
+}
+
+/** /api, /api/v1, /apis, /apis/GROUP, /apis/GROUP/VERSION. */
+const DISCOVERY_PATH = /^\/(api(\/[^/?]+)?|apis(\/[^/?]+){0,2})\/?(\?|$)/;
 
 /** Kinds in the order of the table, for tests and documentation. */
 export const FAULT_KINDS = Object.keys(ROWS) as readonly FaultKind[];

@@ -8,10 +8,10 @@ import type { Identity, RawHeaders } from '../../../tunnel/wire/head.ts';
 import type { Admission } from '../admission/admit.ts';
 import { Exchange } from '../sessions/exchange.ts';
 import type { Tunnels } from '../sessions/tunnels.ts';
-import { type ClientRequest, type ClientResponse, sendFault } from './answer.ts';
+import { type ClientRequest, type ClientResponse, discardBody, sendFault } from './answer.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Authorizer } from './authorize.ts';
-import { type Fault, fault } from './fault.ts';
+import { type Fault, fault, leaving, refusal } from './fault.ts';
 import { type HubUser, identityAtTarget } from './identity.ts';
 import { asksForImpersonation, bearerToken, hubVerb, type Route, routeOf } from './route.ts';
 
@@ -40,6 +40,7 @@ interface Allowed {
 export class Handler {
   readonly #options: HandlerOptions;
   #active = 0;
+  #isDraining = false;
 
   constructor(options: HandlerOptions) {
     this.#options = options;
@@ -48,6 +49,11 @@ export class Handler {
   /** Requests that have no answer yet, or whose answer still flows. */
   get active(): number {
     return this.#active;
+  }
+
+  /** Refuses what comes from now on; what runs goes on. */
+  drain(): void {
+    this.#isDraining = true;
   }
 
   /** Answers `request`, one way or the other. Never throws. */
@@ -60,28 +66,28 @@ export class Handler {
       isGone = true;
       this.#active -= 1;
     });
-    this.#allow(request, headers).then(
-      (allowed) => {
+    this.#allow(request, headers)
+      .then((allowed) => {
         if (isGone) return;
         if ('status' in allowed) return this.#refuse(request, response, allowed, traceId);
         this.#forward(request, response, allowed, traceId);
-      },
-      (error: unknown) => {
+      })
+      .catch((error: unknown) => {
         this.#options.log.error('request failed', { trace_id: traceId, error });
         this.#refuse(request, response, fault('internal', 'the gateway failed; its log has the trace id'), traceId);
-      },
-    );
+      });
   }
 
   /** Who asks, and may he? */
   async #allow(request: ClientRequest, headers: RawHeaders): Promise<Allowed | Fault> {
+    if (this.#isDraining) return leaving();
     const route = routeOf({ method: request.method ?? '', url: request.url ?? '', headers });
     if ('status' in route) return route;
     const user = await this.#authenticate(headers);
     if ('status' in user) return user;
     const { tunnel } = route;
     const verb = hubVerb(route, request.method ?? '', false);
-    const denied = await this.#authorize(user, tunnel, verb);
+    const denied = await this.#authorize(user, route, verb);
     if (denied !== undefined) return denied;
     if (asksForImpersonation(headers)) {
       return fault('forbidden', `user "${user.username}" cannot impersonate through a tunnel: leave out --as`);
@@ -90,7 +96,7 @@ export class Handler {
     if (view === undefined || view.isDeleting)
       return fault('not_found', `clustertunnels.clustertunnel.io "${tunnel}" not found`);
     const mapped = identityAtTarget(user);
-    if ('refusal' in mapped) return fault('forbidden', mapped.refusal);
+    if ('refusal' in mapped) return refusal(mapped.refusal, route.path);
     return { route, user, identity: mapped.identity, settings: view.settings };
   }
 
@@ -106,17 +112,15 @@ export class Handler {
     }
   }
 
-  async #authorize(user: HubUser, tunnel: string, verb: string): Promise<Fault | undefined> {
+  async #authorize(user: HubUser, { tunnel, path }: Route, verb: string): Promise<Fault | undefined> {
     try {
       if (await this.#options.authorizer.isAllowed(user, tunnel, verb)) return undefined;
     } catch (error) {
       return this.#unavailable('authorize', error);
     }
     const resource = 'resource "clustertunnels/proxy" in API group "clustertunnel.io" at the cluster scope';
-    return fault(
-      'forbidden',
-      `clustertunnels.clustertunnel.io "${tunnel}" is forbidden: User "${user.username}" cannot ${verb} ${resource}`,
-    );
+    const what = `clustertunnels.clustertunnel.io "${tunnel}" is forbidden`;
+    return refusal(`${what}: User "${user.username}" cannot ${verb} ${resource}`, path);
   }
 
   #unavailable(step: string, error: unknown): Fault {
@@ -141,7 +145,10 @@ export class Handler {
       hasBody,
       clock,
       random,
-      onFault: (answer) => sendFault(response, answer, traceId, route.tunnel),
+      onFault: (answer) => {
+        sendFault(response, answer, traceId, route.tunnel);
+        discardBody(request, response, clock);
+      },
       onDone: (outcome) => {
         leave();
         this.#audit(user, route, method, traceId, { ...outcome });
@@ -180,7 +187,7 @@ export class Handler {
       code: answer.code,
     });
     sendFault(response, answer, traceId);
-    request.resume();
+    discardBody(request, response, this.#options.clock);
   }
 
   #audit(user: HubUser, route: Route, method: string, traceId: string, outcome: Record<string, unknown>): void {

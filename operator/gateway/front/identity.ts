@@ -17,6 +17,11 @@ const AUTHENTICATED = 'system:authenticated';
 /** Names and groups become header values: anything else could end one header and start the next. */
 const HEADER_SAFE = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
 
+/** Beside 64 KiB of headers and path this must fit into OPEN (MAX_HEAD_BYTES, 80 KiB). */
+const MAX_IDENTITY_BYTES = 14 * 1024;
+/** Length that stands before each name on the wire. */
+const PREFIX_BYTES = 2;
+
 export type MappedIdentity = { readonly identity: Identity } | { readonly refusal: string };
 
 /**
@@ -31,10 +36,14 @@ export function identityAtTarget(user: HubUser): MappedIdentity {
       refusal: `user ${JSON.stringify(name)} is reserved: system: and clustertunnel: users never pass a tunnel`,
     };
   }
-  const groups = user.groups.filter((group) => group === AUTHENTICATED || !isReservedGroup(group));
+  const groups = user.groups.filter((group) => group === AUTHENTICATED || !(group === '' || isReservedGroup(group)));
   const unsafe = [name, user.uid, ...groups].find((text) => text !== '' && !HEADER_SAFE.test(text));
   if (name === '' || unsafe !== undefined) {
     return { refusal: `the name ${JSON.stringify(unsafe ?? name)} cannot be sent to a target: visible ASCII only` };
+  }
+  const bytes = [name, user.uid, ...groups].reduce((sum, text) => sum + text.length + PREFIX_BYTES, 0);
+  if (bytes > MAX_IDENTITY_BYTES) {
+    return { refusal: `the names of user and groups have ${bytes} bytes, allowed ${MAX_IDENTITY_BYTES}` };
   }
   return { identity: { user: name, uid: user.uid, groups } };
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
-import { issueAuthority, issueServing, type KeyPair, renewalReason, servingNames } from './certificates.ts';
+import { issueAuthority, issueServing, isWhole, type KeyPair, renewalReason, servingNames } from './certificates.ts';
 
 /** Secrets of the operator's namespace, as this needs them. Values are plain text, not base64. */
 export interface SecretShelf {
@@ -35,20 +35,22 @@ export async function keepCertificates(options: KeepOptions): Promise<KeptCertif
 }
 
 async function keepAuthority({ shelf, clock, log }: KeepOptions): Promise<KeyPair> {
-  const kept = keyPairIn(await shelf.read(AUTHORITY_SECRET));
-  if (kept !== undefined) return kept;
+  const kept = await shelf.read(AUTHORITY_SECRET);
+  if (kept !== undefined) return authorityIn(kept);
   const made = await issueAuthority(clock.date());
   if (await shelf.create(AUTHORITY_SECRET, TLS_TYPE, dataOf(made))) {
     log.info('certificate authority created', { secret: AUTHORITY_SECRET });
     return made;
   }
-  const others = keyPairIn(await shelf.read(AUTHORITY_SECRET));
-  if (others === undefined) {
-    throw new Error(
-      `Secret ${AUTHORITY_SECRET} holds no tls.crt and tls.key: restore it, or delete it to get a new authority`,
-    );
-  }
-  return others;
+  return authorityIn(await shelf.read(AUTHORITY_SECRET));
+}
+
+/** A damaged authority is never replaced unasked: every agent trusts it. */
+function authorityIn(data: Readonly<Record<string, string>> | undefined): KeyPair {
+  const kept = keyPairIn(data);
+  if (kept !== undefined && isWhole(kept)) return kept;
+  const what = 'holds no certificate in tls.crt with its private key in tls.key';
+  throw new Error(`Secret ${AUTHORITY_SECRET} ${what}: restore it, or delete it to get a new authority`);
 }
 
 async function keepServing(

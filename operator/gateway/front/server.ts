@@ -1,18 +1,27 @@
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Clock } from '../../../process/clock.ts';
+import type { Logger } from '../../../process/log.ts';
 import { MAX_HEADERS_BYTES } from '../../../tunnel/request-headers.ts';
 import { CONNECT_PATH } from '../../../tunnel/session/settings.ts';
+import { MAX_HEADER_LINES } from '../../../tunnel/wire/limits.ts';
 import type { ClientRequest, ClientResponse } from './answer.ts';
 import { fault } from './fault.ts';
+import { limitIdleness } from './idle-session.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 
-/** A TLS handshake, or the head of a request, takes no longer. */
+/** A TLS handshake takes no longer, and then the head of a request, unless told. */
 const HEAD_TIMEOUT_MS = 10_000;
 /** Idle connections are kept longer than load balancers do. */
 const KEEP_ALIVE_MS = 90_000;
 const MAX_STREAMS_PER_CONNECTION = 250;
+/** Node counts what a connection's streams have in flight, and refuses new ones beyond this; its own 10 are too few. */
+const MAX_SESSION_MEGABYTES = 64;
+
+/** Beyond it Node resets an HTTP/2 stream; up to it too many header lines get their Status. */
+const MAX_HEADER_PAIRS = 2 * MAX_HEADER_LINES;
 
 export interface ServingCertificate {
   /** PEM, leaf first. */
@@ -24,6 +33,10 @@ export interface ServerOptions {
   readonly host: string;
   readonly port: number;
   readonly certificate: ServingCertificate;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** 10 s unless told. */
+  readonly headTimeoutMs?: number | undefined;
   readonly onRequest: (request: ClientRequest, response: ClientResponse) => void;
   readonly onAgent: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
@@ -42,33 +55,35 @@ export interface GatewayServer {
 
 /** One TLS listener, HTTP/2 and HTTP/1.1, with two doors: clients and agents. */
 export async function startServer(options: ServerOptions): Promise<GatewayServer> {
-  const { host, port, certificate, onRequest, onAgent } = options;
+  const { host, port, certificate, clock, log, headTimeoutMs = HEAD_TIMEOUT_MS } = options;
   const server = createSecureServer({
     ...certificate,
     allowHTTP1: true,
     minVersion: 'TLSv1.2',
     handshakeTimeout: HEAD_TIMEOUT_MS,
+    maxSessionMemory: MAX_SESSION_MEGABYTES,
+    maxHeaderListPairs: MAX_HEADER_PAIRS,
     settings: { maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION, maxHeaderListSize: MAX_HEADERS_BYTES },
+  });
+  // An HTTP/2 server takes none of HTTP/1.1's options: its HTTP/1.1 side reads them from the server itself.
+  Object.assign(server, {
     maxHeaderSize: MAX_HEADERS_BYTES,
+    maxHeadersCount: 0,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    headersTimeout: HEAD_TIMEOUT_MS,
+    headersTimeout: headTimeoutMs,
     requestTimeout: 0,
-  } as Parameters<typeof createSecureServer>[0]);
-  Object.assign(server, { maxHeadersCount: 0 });
+    connectionsCheckingInterval: Math.ceil(headTimeoutMs / 2),
+  });
   const sockets = trackSockets(server);
   const sessions = trackSessions(server);
-  server.on('request', onRequest);
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (request.url === CONNECT_PATH) return onAgent(request, socket, head);
-    refuseUpgrade(socket, fault('upgrade_unsupported', 'exec, attach and port-forward are not served by this version'));
-  });
-  server.on('sessionError', () => {
-    // A client broke HTTP/2: its session is gone, and nobody is left to answer.
-  });
+  server.on('session', (session) => limitIdleness(session, { clock, beginMs: headTimeoutMs, idleMs: KEEP_ALIVE_MS }));
+  answerRequests(server, options);
+  answerTrouble(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
   });
+  server.on('error', (error) => log.error('listener failed', { error }));
   return {
     port: (server.address() as AddressInfo).port,
     get connections() {
@@ -81,6 +96,52 @@ export async function startServer(options: ServerOptions): Promise<GatewayServer
     },
     close: () => closeAll(server, sockets),
   };
+}
+
+function answerRequests(server: Http2SecureServer, { onRequest, onAgent }: ServerOptions): void {
+  server.on('request', (request, response) => inTurn(response, () => onRequest(request, response)));
+  // Expectations but 100-continue may be ignored (RFC 9110 §10.1.1); Node would answer 417 without a Status.
+  server.on('checkExpectation', (request, response) => inTurn(response, () => onRequest(request, response)));
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (request.url === CONNECT_PATH) return onAgent(request, socket, head);
+    refuseUpgrade(socket, fault('upgrade_unsupported', 'exec, attach and port-forward are not served by this version'));
+  });
+  server.on('connect', (request: ClientRequest, answer: ClientResponse | Duplex) => {
+    if ('writeHead' in answer) return onRequest(request, answer);
+    refuseUpgrade(answer, fault('method_not_allowed', 'method CONNECT is not served here'));
+  });
+}
+
+/** Requests that Node's parser refuses get a Status too, unless an answer is under way on their connection. */
+function answerTrouble(server: Http2SecureServer): void {
+  const answers = new WeakMap<Duplex, ClientResponse>();
+  server.prependListener('request', (request, response) =>
+    inTurn(response, () => answers.set(request.socket, response)),
+  );
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    const answer = answers.get(socket);
+    const isFree = answer === undefined || !answer.headersSent || answer.writableFinished;
+    if (!error.code?.startsWith('HPE_') || !socket.writable || !isFree) {
+      socket.destroy();
+      return;
+    }
+    const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+    const kind = isTooLarge ? 'headers_too_large' : 'bad_request';
+    const message = isTooLarge ? `more than ${MAX_HEADERS_BYTES} bytes of headers` : 'the request is not HTTP/1.1';
+    refuseUpgrade(socket, fault(kind, message));
+  });
+  server.on('sessionError', () => {
+    // A client broke HTTP/2: its session is gone, and nobody is left to answer.
+  });
+}
+
+/**
+ * A pipelined request waits for its turn. Node would hand it over while the connection still belongs to the answer before,
+ * and would not say when that connection is gone.
+ */
+function inTurn(response: ClientResponse, run: () => void): void {
+  if (response instanceof ServerResponse && response.socket === null) response.once('socket', run);
+  else run();
 }
 
 function trackSockets(server: Http2SecureServer): ReadonlySet<Socket> {
@@ -104,6 +165,7 @@ function trackSessions(server: Http2SecureServer): ReadonlySet<Http2Session> {
 
 async function closeAll(server: Http2SecureServer, sockets: ReadonlySet<Socket>): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const gone = [...sockets].map((socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())));
   for (const socket of sockets) socket.destroy();
-  await closed;
+  await Promise.all([closed, ...gone]);
 }

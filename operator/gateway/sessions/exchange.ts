@@ -1,14 +1,26 @@
 import type { Clock } from '../../../process/clock.ts';
+import { describeError } from '../../../process/redact.ts';
 import type { StreamError } from '../../../tunnel/errors.ts';
-import { crossing } from '../../../tunnel/request-headers.ts';
+import { crossing, headerTrouble } from '../../../tunnel/request-headers.ts';
 import type { Stream, StreamEvents } from '../../../tunnel/session/stream.ts';
 import { ErrorCode } from '../../../tunnel/wire/codes.ts';
 import type { RawHeaders, ResponseHead } from '../../../tunnel/wire/head.ts';
-import { type ClientRequest, type ClientResponse, cut, flushHead, sendTrailers, writeBody, writeHead } from '../front/answer.ts';
-import { type Fault, fault, lostKind } from '../front/fault.ts';
+import {
+  type ClientRequest,
+  type ClientResponse,
+  cut,
+  discardBody,
+  flushHead,
+  sendTrailers,
+  writeBody,
+  writeHead,
+} from '../front/answer.ts';
+import { type Fault, fault } from '../front/fault.ts';
+import { type AnswerBody, answerBody, answerHeaders, NO_BODY } from './answer-body.ts';
+import { faultOf, strangeAnswer } from './stream-fault.ts';
 
 /** Watches that lose their session end within this time, not all at once: their clients come back at once. */
-const WATCH_END_SPREAD_MS = 1_000;
+export const WATCH_END_SPREAD_MS = 1_000;
 
 export interface ExchangeOptions {
   readonly request: ClientRequest;
@@ -45,6 +57,7 @@ export class Exchange {
   readonly #options: ExchangeOptions;
   #stream: Stream | undefined;
   #status: number | undefined;
+  #body: AnswerBody = NO_BODY;
   #bytesOut = 0;
   /** Bytes handed to the response that it has not taken: credit for them waits for drain. */
   #owedBytes = 0;
@@ -55,6 +68,9 @@ export class Exchange {
     this.#options = options;
     options.response.on('drain', () => this.#settle());
     options.response.on('close', () => this.#clientGone());
+    options.response.on('error', () => {
+      // Written to while it was being destroyed: 'close' says the rest.
+    });
   }
 
   get isDone(): boolean {
@@ -79,29 +95,59 @@ export class Exchange {
   #events(): StreamEvents {
     const { request } = this.#options;
     return {
-      onHead: (head) => this.#head(head),
-      onData: (chunk) => this.#data(chunk),
-      onEnd: (trailers) => this.#end(trailers),
+      onHead: this.#guarded((head: ResponseHead) => this.#head(head)),
+      onData: this.#guarded((chunk: Uint8Array) => this.#data(chunk)),
+      onEnd: this.#guarded((trailers: RawHeaders) => this.#end(trailers)),
       onError: (error) => this.#fail(error),
       onDrain: () => request.resume(),
       onClose: () => {},
     };
   }
 
+  /** What an agent sends runs in its session's frame loop: a throw there would end the process. */
+  #guarded<Argument>(run: (argument: Argument) => void): (argument: Argument) => void {
+    return (argument) => {
+      try {
+        run(argument);
+      } catch (error) {
+        this.#stream?.reset(ErrorCode.Internal);
+        this.#finish(`the answer could not be written: ${describeError(error)}`);
+        cut(this.#options.response);
+      }
+    };
+  }
+
   #pumpBody(stream: Stream): void {
     const { request } = this.#options;
+    const breakOff = () => stream.reset(ErrorCode.Cancel, 'the client broke off its body');
     request.on('data', (chunk: Buffer) => {
       if (!stream.write(chunk)) request.pause();
     });
-    request.on('end', () => stream.end(crossing(request.rawTrailers ?? [])));
-    request.on('error', () => stream.reset(ErrorCode.Cancel, 'the client broke off its body'));
+    // HTTP/2 through Node says 'end' after a reset too: a cut body must not look whole.
+    request.on('end', () => (request.aborted ? breakOff() : this.#endBody(stream)));
+    request.on('aborted', breakOff);
+    request.on('error', breakOff);
+  }
+
+  #endBody(stream: Stream): void {
+    const trailers = this.#options.request.rawTrailers ?? [];
+    const trouble = headerTrouble(trailers);
+    if (trouble === undefined) return stream.end(crossing(trailers));
+    if (this.#isDone) return;
+    stream.reset(ErrorCode.Cancel, 'the trailers of the request may not pass');
+    const kind = trouble.status === 431 ? 'headers_too_large' : 'bad_request';
+    this.#giveUp(fault(kind, `trailers: ${trouble.message}`), trouble.message);
   }
 
   #head({ status, headers }: ResponseHead): void {
-    const { response, traceId } = this.#options;
-    if (status < 200 || response.headersSent || response.destroyed) return;
+    const { response, method, traceId } = this.#options;
+    if (status < 200 || this.#isDone) return;
+    if (this.#status !== undefined) return this.#broken('a second head');
+    const trouble = headerTrouble(headers);
+    if (trouble !== undefined) return this.#broken(trouble.message);
     this.#status = status;
-    writeHead(response, status, [...crossing(headers), 'x-trace-id', traceId]);
+    this.#body = answerBody(method, status, headers);
+    writeHead(response, status, [...answerHeaders(status, headers), 'x-trace-id', traceId]);
     // A head alone must not wait for its body (watches); with DATA in the same message it goes out in one write.
     queueMicrotask(() => {
       if (this.#bytesOut === 0 && !this.#isDone && !response.destroyed) flushHead(response);
@@ -110,6 +156,11 @@ export class Exchange {
 
   #data(chunk: Uint8Array): void {
     const { response } = this.#options;
+    if (this.#isDone) return;
+    if (this.#status === undefined) return this.#broken('body bytes before its head');
+    if (!this.#body.isSent) return this.#stream?.consume(chunk.length);
+    const { mostBytes } = this.#body;
+    if (this.#bytesOut + chunk.length > mostBytes) return this.#broken(`more body than its ${mostBytes} bytes`);
     this.#owedBytes += chunk.length;
     this.#bytesOut += chunk.length;
     if (writeBody(response, chunk)) this.#settle();
@@ -123,11 +174,26 @@ export class Exchange {
   }
 
   #end(trailers: RawHeaders): void {
-    const { response } = this.#options;
+    const { request, response, hasBody, clock } = this.#options;
+    if (this.#isDone) return;
+    if (this.#status === undefined) return this.#broken('an end before its head');
+    const trouble = headerTrouble(trailers);
+    if (trouble !== undefined) return this.#broken(`trailers that may not pass: ${trouble.message}`);
+    const { leastBytes } = this.#body;
+    if (this.#bytesOut < leastBytes) return this.#broken(`${this.#bytesOut} of its ${leastBytes} bytes of body`);
     const fields = crossing(trailers);
     if (fields.length > 0) sendTrailers(response, fields);
     response.end();
     this.#finish(undefined);
+    if (!hasBody || request.complete) return;
+    this.#stream?.reset(ErrorCode.None, 'the answer is complete');
+    discardBody(request, response, clock);
+  }
+
+  /** The target or its agent sent what is no HTTP answer: none of it may reach the client as one. */
+  #broken(what: string): void {
+    this.#stream?.reset(ErrorCode.UpstreamProtocol, what);
+    this.#giveUp(strangeAnswer(this.#options.tunnel, `it had ${what}`), `the answer had ${what}`);
   }
 
   #expire(timeoutMs: number): void {
@@ -140,6 +206,7 @@ export class Exchange {
   /** Nothing can be handed over any more: what was is gone, and its credit goes back. */
   #clientGone(): void {
     this.#settle();
+    this.#cancelTimer();
     if (this.#isDone) return;
     this.#finish('cancelled');
     this.#stream?.reset(ErrorCode.Cancel);
@@ -148,10 +215,11 @@ export class Exchange {
   #fail(error: StreamError): void {
     if (this.#isDone) return;
     const { response, isWatch, clock, random } = this.#options;
-    const mayEndCleanly = isWatch && this.#status !== undefined && error.code === ErrorCode.SessionLost;
+    const isWhole = this.#status === 200 && this.#bytesOut >= this.#body.leastBytes;
+    const mayEndCleanly = isWatch && isWhole && error.code === ErrorCode.SessionLost;
     if (!mayEndCleanly) return this.#giveUp(faultOf(error, this.#options), error.message);
     this.#finish(error.message);
-    clock.after(random() * WATCH_END_SPREAD_MS, () => response.end());
+    this.#cancelTimer = clock.after(random() * WATCH_END_SPREAD_MS, () => response.end());
   }
 
   #giveUp(answer: Fault, error: string): void {
@@ -166,30 +234,4 @@ export class Exchange {
     this.#cancelTimer();
     this.#options.onDone({ status: this.#status, bytesOut: this.#bytesOut, error });
   }
-}
-
-/** What the end of a stream means to a client that has seen no head. */
-export function faultOf(error: StreamError, { tunnel, method }: Pick<ExchangeOptions, 'tunnel' | 'method'>): Fault {
-  const cause = error.detail === '' ? error.message : error.detail;
-  switch (error.code) {
-    case ErrorCode.UpstreamUnreachable:
-      return fault('upstream_unreachable', `the agent of tunnel "${tunnel}" cannot reach the API server: ${cause}`);
-    case ErrorCode.PolicyDenied:
-      return fault('policy_denied', `the agent of tunnel "${tunnel}" refused the request: ${cause}`);
-    case ErrorCode.UpstreamTimeout:
-      return fault('upstream_timeout', `the API server behind tunnel "${tunnel}" did not answer in time: ${cause}`);
-    case ErrorCode.UpstreamProtocol:
-      return fault(
-        'upstream_protocol',
-        `the API server behind tunnel "${tunnel}" gave an answer that may not pass: ${cause}`,
-      );
-    case ErrorCode.Deadline:
-      return fault('request_timeout', cause);
-  }
-  if (error.execution === 'not-executed') {
-    return fault('not_executed', `tunnel "${tunnel}" did not execute the request: ${cause}`);
-  }
-  const kind = lostKind({ method });
-  const doubt = kind === 'session_lost_write' ? '; the request may have been executed' : '';
-  return fault(kind, `tunnel "${tunnel}" was lost while the request ran${doubt}: ${cause}`);
 }

@@ -74,7 +74,14 @@ export class Hub {
     for (const { session } of this.#options.registry.facts(tunnel.name).links) this.#configure(session, tunnel);
   }
 
-  /** Ends the sessions of a tunnel: it was deleted, or the key was revoked. */
+  /** The tunnel is being deleted: its sessions take no new requests and end when the running ones have. */
+  retire(tunnel: string): void {
+    for (const { session } of [...this.#options.registry.facts(tunnel).links]) {
+      session.session.drain(ErrorCode.Revoked, 'the tunnel is being deleted');
+    }
+  }
+
+  /** Ends the sessions of a tunnel that is gone. */
   drop(tunnel: string, reason: string): void {
     for (const { session } of [...this.#options.registry.facts(tunnel).links])
       session.session.close(ErrorCode.Revoked, reason);
@@ -106,8 +113,8 @@ export class Hub {
     const key = provenKey(bearerToken(headers) ?? '', this.#options.findKey);
     if (key === undefined)
       return fault('unauthorized', 'the agent token is not valid: apply a fresh manifest or Secret');
-    const tunnel = this.#options.tunnels.get(key.tunnel);
-    if (tunnel === undefined || tunnel.uid !== key.tunnelUid || tunnel.isDeleting) {
+    const tunnel = this.#viewOf(key);
+    if (tunnel === undefined) {
       return fault(
         'unauthorized',
         `tunnel "${key.tunnel}" of this token is gone: remove the agent or apply a fresh manifest`,
@@ -132,8 +139,8 @@ export class Hub {
       events: {
         onReady: (hello) => {
           this.#greeting -= 1;
-          link = this.#connected(session, hello, key);
-          this.#configure(session, tunnel);
+          link = linkOf(session, hello, key);
+          this.#connected(link, key);
         },
         onSlots: () => this.#options.onRoom(key.tunnel),
         onHealth: (document) => {
@@ -150,21 +157,23 @@ export class Hub {
     session.session.listen();
   }
 
-  #connected(session: GatewaySession, hello: Hello, key: AgentKey): AgentLink {
+  /** Greeted. Much may have happened since the upgrade: the tunnel is looked up again. */
+  #connected(link: AgentLink, key: AgentKey): void {
     const { registry, log, onRoom } = this.#options;
-    const { instanceId, agentVersion } = hello;
-    const link: AgentLink = {
-      tunnel: key.tunnel,
-      session,
-      instanceId,
-      agentVersion,
-      keyId: key.keyId,
-      health: undefined,
-    };
-    log.info('session opened', { tunnel: key.tunnel, session: session.id, agent: instanceId, agentVersion });
+    const { session, tunnel, instanceId, agentVersion } = link;
+    log.info('session opened', { tunnel, session: session.id, agent: instanceId, agentVersion });
     registry.add(link);
-    onRoom(key.tunnel);
-    return link;
+    const view = this.#viewOf(key);
+    if (view === undefined) return session.session.close(ErrorCode.Revoked, 'the tunnel was deleted');
+    this.#configure(session, view);
+    if (this.#isDraining) return session.session.drain(ErrorCode.Draining, 'the gateway is leaving');
+    onRoom(tunnel);
+  }
+
+  /** The tunnel of a key; undefined when it is gone, or a namesake. */
+  #viewOf({ tunnel, tunnelUid }: AgentKey): TunnelView | undefined {
+    const view = this.#options.tunnels.get(tunnel);
+    return view === undefined || view.uid !== tunnelUid || view.isDeleting ? undefined : view;
   }
 
   #ended(session: GatewaySession, link: AgentLink | undefined, key: AgentKey, end: SessionEnd): void {
@@ -179,6 +188,10 @@ export class Hub {
     session.session.settings = { ...session.session.settings, ...boundsOf(tunnel) };
     session.configure(tunnel.settings);
   }
+}
+
+function linkOf(session: GatewaySession, { instanceId, agentVersion }: Hello, { tunnel, keyId }: AgentKey): AgentLink {
+  return { tunnel, session, instanceId, agentVersion, keyId, health: undefined };
 }
 
 /** What of a tunnel's limits binds the gateway's end of its sessions. */

@@ -1,0 +1,105 @@
+import { expect } from 'chai';
+import yargs from 'yargs';
+import { operatorConfig, operatorFlags } from '../../operator/flags.ts';
+
+async function config(given: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const parser = operatorFlags(yargs([...given]), env)
+    .strict()
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error ?? new Error(message);
+    });
+  return operatorConfig(await parser.parseAsync(), env);
+}
+
+const URL_FLAG = '--external-url=https://gateway.example.com';
+
+async function trouble(given: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+  try {
+    await config(given, env);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return '';
+}
+
+describe('operator/flags', () => {
+  it('needs an external URL and nothing else', async () => {
+    expect(await trouble([])).to.contain('external-url');
+    expect(await config([URL_FLAG])).to.include({
+      role: 'all',
+      externalUrl: 'https://gateway.example.com',
+      namespace: 'clustertunnel-system',
+      bindAddress: '0.0.0.0',
+      gatewayPort: 8443,
+      opsPort: 8080,
+      maxBufferBytes: 128 * 1024 * 1024,
+      drainSeconds: 30,
+      kubeconfig: undefined,
+      logLevel: 'info',
+      logFormat: 'json',
+    });
+  });
+
+  it('takes what the pod says from the environment', async () => {
+    const env = {
+      CLUSTERTUNNEL_EXTERNAL_URL: 'https://g.example.com:8443/',
+      POD_NAMESPACE: 'tunnels',
+      POD_NAME: 'operator-0',
+      POD_IP: '127.1.2.3',
+      CLUSTERTUNNEL_AGENT_IMAGE: 'registry/agent:1',
+    };
+    expect(await config([], env)).to.include({
+      externalUrl: 'https://g.example.com:8443',
+      namespace: 'tunnels',
+      podName: 'operator-0',
+      bindAddress: '127.1.2.3',
+      agentImage: 'registry/agent:1',
+    });
+  });
+
+  it('lets a flag win over the environment', async () => {
+    const env = { CLUSTERTUNNEL_EXTERNAL_URL: 'https://env.example.com', POD_NAMESPACE: 'env' };
+    expect(await config([URL_FLAG, '--namespace=flag'], env)).to.include({
+      externalUrl: 'https://gateway.example.com',
+      namespace: 'flag',
+    });
+  });
+
+  for (const url of [
+    '',
+    'gateway',
+    'http://g',
+    'https://g/path',
+    'https://g/?x',
+    'https://user@g',
+    'https://',
+    'wss://g',
+  ]) {
+    it(`refuses --external-url "${url}" and shows a good one`, async () => {
+      expect(await trouble([`--external-url=${url}`])).to.match(/--external-url .*for example https:\/\//);
+    });
+  }
+
+  for (const flag of ['--gateway-port=65536', '--ops-port=-1', '--gateway-port=1.5', '--gateway-port=https']) {
+    it(`refuses ${flag}`, async () => {
+      expect(await trouble([URL_FLAG, flag])).to.match(/-port .*must be a port number/);
+    });
+  }
+
+  it('refuses buffers that hold nothing and a drain that ends before it begins', async () => {
+    expect(await trouble([URL_FLAG, '--max-buffer-bytes=1000'])).to.contain('--max-buffer-bytes 1000');
+    expect(await trouble([URL_FLAG, '--max-buffer-bytes=much'])).to.contain('--max-buffer-bytes NaN');
+    expect(await trouble([URL_FLAG, '--drain-seconds=-1'])).to.contain('--drain-seconds -1');
+    expect(await config([URL_FLAG, '--drain-seconds=0', '--gateway-port=0'])).to.include({
+      drainSeconds: 0,
+      gatewayPort: 0,
+    });
+  });
+
+  it('refuses roles, levels and flags that do not exist', async () => {
+    expect(await trouble([URL_FLAG, '--role=wizard'])).to.contain('role');
+    expect(await trouble([URL_FLAG, '--log-level=loud'])).to.contain('log-level');
+    expect(await trouble([URL_FLAG, '--gateway-prot=1'])).to.contain('gateway-prot');
+  });
+});

@@ -1,0 +1,196 @@
+import { expect } from 'chai';
+import { Admission, type Applicant } from '../../../../operator/gateway/admission/admit.ts';
+import type { Fault } from '../../../../operator/gateway/front/fault.ts';
+import type { Registry } from '../../../../operator/gateway/sessions/registry.ts';
+import type { SlotPool } from '../../../../tunnel/session/gateway-session.ts';
+import type { Stream } from '../../../../tunnel/session/stream.ts';
+import type { RequestHead } from '../../../../tunnel/wire/head.ts';
+import { ManualClock } from '../../../support/manual-clock.ts';
+
+/** A session of which only slots and opened heads matter. */
+class FakeSession {
+  readonly free: Record<SlotPool, number>;
+  readonly opened: RequestHead[] = [];
+  hasReserve = true;
+
+  constructor(free: Partial<Record<SlotPool, number>>) {
+    this.free = { ordinary: 0, longRunning: 0, ...free };
+  }
+
+  freeSlots = (pool: SlotPool) => this.free[pool];
+  hasRoom = (pool: SlotPool) => this.free[pool] > 0;
+  open = (head: RequestHead): Stream | undefined => {
+    if (!this.hasReserve) return undefined;
+    this.free[head.isLongRunning ? 'longRunning' : 'ordinary'] -= 1;
+    this.opened.push(head);
+    return {} as Stream;
+  };
+}
+
+describe('operator/gateway/admission/admit', () => {
+  let clock: ManualClock;
+  let sessions: FakeSession[];
+  let awaySinceMs: number | undefined;
+  let admission: Admission;
+  let told: string[];
+  beforeEach(() => {
+    clock = new ManualClock();
+    sessions = [];
+    awaySinceMs = undefined;
+    told = [];
+    const facts = () => ({ links: sessions.map((session) => ({ session })), lastDisconnect: undefined, awaySinceMs });
+    admission = new Admission({ registry: { facts } as unknown as Registry, clock, random: () => 0.5 });
+  });
+
+  function admit(name: string, changes: Partial<Applicant> = {}): () => void {
+    const { pool = 'ordinary', timeoutMs = 1_000 } = changes;
+    return admission.admit({
+      tunnel: 'c1',
+      pool,
+      isWatch: false,
+      isEnd: true,
+      timeoutMs: pool === 'ordinary' ? timeoutMs : undefined,
+      disconnectGraceMs: 100,
+      head: (deadlineMs) => ({ path: name, deadlineMs, isLongRunning: pool === 'longRunning' }) as RequestHead,
+      onStream: () => told.push(`${name} sent`),
+      onFault: ({ code }: Fault) => told.push(`${name} ${code}`),
+      ...changes,
+    });
+  }
+
+  it('sends at once when there is room, with the time that is left', () => {
+    sessions = [new FakeSession({ ordinary: 1 })];
+    admit('a');
+    expect(told).to.deep.equal(['a sent']);
+    expect(sessions[0]?.opened[0]).to.include({ path: 'a', deadlineMs: 1_000 });
+    expect([admission.waiting, clock.pending]).to.deep.equal([0, 0]);
+  });
+
+  it('sends a long-running request without a deadline', () => {
+    sessions = [new FakeSession({ longRunning: 1 })];
+    admit('a', { pool: 'longRunning' });
+    expect(sessions[0]?.opened[0]?.deadlineMs).to.equal(0);
+  });
+
+  it('sends in order as room comes, with what time is left then', () => {
+    const session = new FakeSession({});
+    sessions = [session];
+    for (const name of ['a', 'b', 'c']) admit(name);
+    clock.advance(400);
+    session.free.ordinary = 2;
+    admission.changed('c1');
+    expect(told).to.deep.equal(['a sent', 'b sent']);
+    expect(session.opened.map(({ deadlineMs }) => deadlineMs)).to.deep.equal([600, 600]);
+    expect(admission.waiting).to.equal(1);
+  });
+
+  it('lets nobody pass those who wait', () => {
+    const session = new FakeSession({});
+    sessions = [session];
+    admit('a');
+    session.free.ordinary = 1;
+    admit('b');
+    expect(told).to.deep.equal([]);
+    admission.changed('c1');
+    expect(told).to.deep.equal(['a sent']);
+  });
+
+  it('keeps the pools apart', () => {
+    sessions = [new FakeSession({ longRunning: 1 })];
+    admit('a');
+    admit('b', { pool: 'longRunning' });
+    expect(told).to.deep.equal(['b sent']);
+    expect(admission.waiting).to.equal(1);
+  });
+
+  it('waits when the budget has no reserve, though there are slots', () => {
+    const session = new FakeSession({ ordinary: 5 });
+    session.hasReserve = false;
+    sessions = [session];
+    admit('a');
+    expect(admission.waiting).to.equal(1);
+    session.hasReserve = true;
+    admission.changed('c1');
+    expect(told).to.deep.equal(['a sent']);
+  });
+
+  it('says no at the deadline, and nothing afterwards', () => {
+    sessions = [new FakeSession({})];
+    admit('a');
+    clock.advance(1_000);
+    expect(told).to.deep.equal(['a queue_timeout']);
+    (sessions[0] as FakeSession).free.ordinary = 1;
+    admission.changed('c1');
+    expect(told).to.have.length(1);
+    expect([admission.waiting, clock.pending]).to.deep.equal([0, 0]);
+  });
+
+  it('shortens the wait when the tunnel goes, and lengthens it when it comes back', () => {
+    sessions = [new FakeSession({})];
+    admit('a');
+    clock.advance(500);
+    const [session] = sessions;
+    sessions = [];
+    awaySinceMs = clock.nowMs();
+    admission.changed('c1');
+    clock.advance(99);
+    expect(told).to.deep.equal([]);
+    sessions = [session as FakeSession];
+    awaySinceMs = undefined;
+    admission.changed('c1');
+    clock.advance(300);
+    expect(told).to.deep.equal([]);
+    clock.advance(101);
+    expect(told).to.deep.equal(['a queue_timeout']);
+  });
+
+  it('gives up after the grace while the tunnel is away', () => {
+    awaySinceMs = clock.nowMs();
+    admit('a');
+    clock.advance(100);
+    expect(told).to.deep.equal(['a cluster_reconnecting']);
+  });
+
+  it('says offline at once when the tunnel never was there', () => {
+    admit('a');
+    admit('b', { isWatch: true, pool: 'longRunning' });
+    expect(told).to.deep.equal(['a cluster_offline', 'b cluster_offline']);
+    expect(clock.pending).to.equal(0);
+  });
+
+  it('never sends who left', () => {
+    const session = new FakeSession({});
+    sessions = [session];
+    const leave = admit('a');
+    leave();
+    leave();
+    session.free.ordinary = 1;
+    admission.changed('c1');
+    expect([told, admission.waiting, clock.pending]).to.deep.equal([[], 0, 0]);
+  });
+
+  it('lets 2,000 wait for each pool of a tunnel, and no more', () => {
+    sessions = [new FakeSession({})];
+    for (let at = 0; at < 2_000; at++) admit(`a${at}`);
+    admit('late');
+    expect(told).to.deep.equal(['late queue_full']);
+    admit('other', { tunnel: 'c2' });
+    admit('watch', { pool: 'longRunning' });
+    expect(admission.waiting).to.equal(2_002);
+    admission.clear('c1');
+    expect(admission.waiting).to.equal(1);
+    admission.clear('c2');
+    expect(clock.pending).to.equal(0);
+  });
+
+  it('tells everybody to go elsewhere when the gateway leaves, and whoever comes later', () => {
+    sessions = [new FakeSession({})];
+    admit('a');
+    admit('b', { pool: 'longRunning' });
+    admit('c', { tunnel: 'c2' });
+    admission.drain();
+    admit('d');
+    expect(told).to.deep.equal(['a draining', 'b draining', 'c draining', 'd draining']);
+    expect([admission.waiting, clock.pending]).to.deep.equal([0, 0]);
+  });
+});

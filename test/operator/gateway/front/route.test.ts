@@ -1,0 +1,114 @@
+import { expect } from 'chai';
+import {
+  asksForImpersonation,
+  bearerToken,
+  hubVerb,
+  type Route,
+  routeOf,
+} from '../../../../operator/gateway/front/route.ts';
+
+const at = (url: string, method = 'GET', headers: string[] = []) => routeOf({ method, url, headers });
+
+describe('operator/gateway/front/route', () => {
+  const ROUTES: readonly [string, string, string][] = [
+    ['/clusters/c1/api/v1/pods?watch=1', 'c1', '/api/v1/pods?watch=1'],
+    ['/clusters/c1/', 'c1', '/'],
+    ['/clusters/c1', 'c1', '/'],
+    ['/clusters/c1?x=1', 'c1', '/?x=1'],
+    ['/clusters/c1/clusters/c2/api', 'c1', '/clusters/c2/api'],
+    ['/clusters/a.b-c.example.com/version', 'a.b-c.example.com', '/version'],
+    [
+      '/clusters/c1/api/v1/namespaces/a/services/https:foo:443/proxy/?q=a//b%2Fc',
+      'c1',
+      '/api/v1/namespaces/a/services/https:foo:443/proxy/?q=a//b%2Fc',
+    ],
+  ];
+  for (const [url, tunnel, path] of ROUTES) {
+    it(`sends ${url} to ${tunnel} as ${path}`, () => {
+      expect(at(url)).to.deep.include({ tunnel, path });
+    });
+  }
+
+  const REFUSED: readonly [string, string, number][] = [
+    ['/', 'GET', 404],
+    ['/clusters', 'GET', 404],
+    ['/api/v1/pods', 'GET', 404],
+    ['/Clusters/c1', 'GET', 404],
+    ['/clusters/', 'GET', 400],
+    ['/clusters/-c1/', 'GET', 400],
+    ['/clusters/c_1/', 'GET', 400],
+    ['/clusters/C1/', 'GET', 400],
+    [`/clusters/${'a'.repeat(254)}/`, 'GET', 400],
+    ['/clusters/c1/../c2', 'GET', 400],
+    ['http://g/clusters/c1', 'GET', 400],
+    ['/clusters/c1/', 'CONNECT', 405],
+    ['/clusters/c1/', 'TRACE', 405],
+    ['/clusters/c1/', 'get', 405],
+    ['/clusters/c1/', '', 405],
+  ];
+  for (const [url, method, status] of REFUSED) {
+    it(`answers ${status} to ${method} ${url.slice(0, 40)}`, () => {
+      expect(at(url, method)).to.include({ status });
+    });
+  }
+
+  it('answers 400 and 431 to headers that may not pass', () => {
+    expect(at('/clusters/c1/', 'GET', ['Host', 'a', 'Host', 'b'])).to.include({ status: 400 });
+    expect(at('/clusters/c1/', 'GET', Array(402).fill('a'))).to.include({ status: 431 });
+  });
+
+  const VERBS: readonly [string, string, boolean, string][] = [
+    ['GET', '/api/v1/pods', false, 'list'],
+    ['GET', '/api/v1/pods?watch=1', false, 'watch'],
+    ['GET', '/api/v1/nodes/n', false, 'get'],
+    ['DELETE', '/api/v1/pods', false, 'deletecollection'],
+    ['PATCH', '/api/v1/nodes/n', false, 'patch'],
+    ['GET', '/version', false, 'get'],
+    ['HEAD', '/version', false, 'get'],
+    ['POST', '/some/where', false, 'create'],
+    ['DELETE', '/some/where', false, 'delete'],
+    ['GET', '/api/v1/proxy/nodes/n', false, 'get'],
+    ['DELETE', '/api/v1/proxy/nodes/n', false, 'delete'],
+    ['GET', '/api/v1/namespaces/a/pods/p/exec', true, 'create'],
+    ['GET', '/api/v1/pods?watch=1', true, 'create'],
+    ['POST', '/api/v1/namespaces/a/pods/p/exec', true, 'create'],
+    ['GET', '/version', true, 'create'],
+  ];
+  for (const [method, path, isUpgrade, verb] of VERBS) {
+    it(`asks the hub for ${verb} when ${isUpgrade ? 'an upgrade by ' : ''}${method} wants ${path}`, () => {
+      expect(hubVerb(at(`/clusters/c1${path}`, method) as Route, method, isUpgrade)).to.equal(verb);
+    });
+  }
+
+  it('sees impersonation in any header of that prefix', () => {
+    for (const name of [
+      'Impersonate-User',
+      'IMPERSONATE-GROUP',
+      'impersonate-extra-x',
+      'Impersonate_Uid',
+      'impersonate-',
+    ]) {
+      expect(asksForImpersonation(['Accept', 'x', name, 'y']), name).to.equal(true);
+    }
+    expect(asksForImpersonation(['X-Impersonate-User', 'x', 'Accept', 'Impersonate-User'])).to.equal(false);
+  });
+
+  const TOKENS: readonly [string | undefined, string | undefined][] = [
+    [undefined, undefined],
+    ['Bearer abc.DEF-1_2~+/=', 'abc.DEF-1_2~+/='],
+    ['bearer abc', 'abc'],
+    ['BEARER   abc', 'abc'],
+    ['Bearer', ''],
+    ['Bearer ', ''],
+    ['Bearer a b', ''],
+    ['Bearer a,b', ''],
+    ['Basic abc', ''],
+    ['abc', ''],
+    ['', ''],
+  ];
+  for (const [value, token] of TOKENS) {
+    it(`reads the token ${JSON.stringify(token)} of Authorization: ${value}`, () => {
+      expect(bearerToken(value === undefined ? [] : ['Authorization', value])).to.equal(token);
+    });
+  }
+});

@@ -1,0 +1,276 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { expect } from 'chai';
+import type { WebSocket } from 'ws';
+import { ErrorCode, FrameType } from '../../../../tunnel/wire/codes.ts';
+import { encode, packMessage } from '../../../../tunnel/wire/encode.ts';
+import { GatewayFixture, SETTINGS, turns, until, whole } from '../../../support/gateway-fixture.ts';
+
+const PODS = '/clusters/c1/api/v1/pods';
+
+/** Joined tests: a machine that is busy elsewhere must not fail them. */
+const BUSY_MACHINE_MS = 15_000;
+
+describe('operator/gateway/sessions/hub', function () {
+  this.timeout(BUSY_MACHINE_MS);
+  let fixture: GatewayFixture;
+  beforeEach(async () => {
+    fixture = await GatewayFixture.start();
+  });
+  afterEach(async () => {
+    try {
+      await until(() => fixture.isQuiet);
+    } finally {
+      await fixture.stop();
+    }
+  });
+
+  /** The HTTP answer to an upgrade that was refused. */
+  async function refusal(socket: WebSocket) {
+    const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+    let text = '';
+    for await (const chunk of response) text += chunk;
+    const body = JSON.parse(text);
+    expect(body).to.include({ kind: 'Status', status: 'Failure', code: response.statusCode });
+    expect(response.headers).to.include({ 'content-type': 'application/json', connection: 'close' });
+    return { code: body.code, cause: body.details.causes[0].reason, retryAfter: response.headers['retry-after'] };
+  }
+
+  it('refuses an agent without a token', async () => {
+    expect(await refusal(fixture.dial({}))).to.include({ code: 401, cause: 'unauthorized' });
+  });
+
+  it('refuses an agent with a token that no key proves', async () => {
+    const token = fixture.mint();
+    const forged = `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`;
+    for (const bad of ['ct1.x', 'alice', forged]) {
+      expect(await refusal(fixture.dial({ token: bad }))).to.include({ code: 401, cause: 'unauthorized' });
+    }
+  });
+
+  it('refuses another subprotocol', async () => {
+    const socket = fixture.dial({ token: fixture.mint(), protocol: 'clustertunnel.v0' });
+    expect(await refusal(socket)).to.include({ code: 400, cause: 'bad_request' });
+  });
+
+  it('refuses a browser', async () => {
+    const socket = fixture.dial({ token: fixture.mint(), origin: 'https://evil.example.com' });
+    expect(await refusal(socket)).to.include({ code: 403, cause: 'forbidden' });
+  });
+
+  it('refuses tokens of tunnels that are gone, deleted, or namesakes', async () => {
+    fixture.addTunnel('leaving', { isDeleting: true });
+    for (const token of [fixture.mint('gone'), fixture.mint('leaving'), fixture.mint('c1', 'uid-of-the-first-c1')]) {
+      expect(await refusal(fixture.dial({ token }))).to.include({ code: 401, cause: 'unauthorized' });
+    }
+  });
+
+  it('refuses agents while it drains, and says when to come back', async () => {
+    const running = await fixture.agent();
+    const answer = whole(fixture.client('http/1.1'), { path: PODS });
+    const served = await running.request();
+    const raw = await fixture.raw();
+    raw.write('GET /nowhere HTTP/1.1\r\nHost: g\r\nX-Slow');
+    await turns();
+    const drained = fixture.gateway.drain(new AbortController().signal);
+    raw.write(': 1\r\n\r\n');
+    expect(await raw.said('draining')).to.match(/^HTTP\/1\.1 429 /);
+    served.answer(200);
+    await answer;
+    await until(() => fixture.counts.requests === 0);
+    fixture.clock.advance(100);
+    await drained;
+  });
+
+  it('gives up an agent that never greets', async () => {
+    const socket = fixture.dial({ token: fixture.mint() });
+    await once(socket, 'open');
+    await until(() => fixture.counts.greeting === 1);
+    fixture.clock.advance(5_000);
+    await once(socket, 'close');
+    expect(fixture.counts).to.include({ greeting: 0, sessions: 0 });
+  });
+
+  it('counts an agent that leaves before it greets only once', async () => {
+    for (let at = 0; at < 3; at++) {
+      const socket = fixture.dial({ token: fixture.mint() });
+      await once(socket, 'open');
+      await until(() => fixture.counts.greeting === 1);
+      socket.terminate();
+      await until(() => fixture.counts.greeting === 0);
+    }
+    await fixture.agent();
+    expect(fixture.counts).to.include({ greeting: 0, sessions: 1 });
+  });
+
+  const hello = (rest: object = {}) =>
+    packMessage([
+      encode({
+        type: FrameType.Hello,
+        document: {
+          versions: [1],
+          features: [],
+          instanceId: 'i',
+          agentVersion: 'v',
+          slots: { ordinary: 1, longRunning: 1 },
+          ...rest,
+        },
+      }),
+    ]);
+
+  it('takes no session whose tunnel was deleted between upgrade and greeting', async () => {
+    const socket = fixture.dial({ token: fixture.mint() });
+    await once(socket, 'open');
+    fixture.views.delete('c1');
+    fixture.gateway.tunnelChanged('c1');
+    socket.send(hello());
+    await once(socket, 'close');
+    expect(fixture.counts).to.include({ greeting: 0, sessions: 0 });
+  });
+
+  it('tells an agent that greets during a drain to leave', async () => {
+    const running = await fixture.agent();
+    const answer = whole(fixture.client('http/1.1'), { path: PODS });
+    const served = await running.request();
+    const socket = fixture.dial({ token: fixture.mint() });
+    await once(socket, 'open');
+    const messages: Buffer[] = [];
+    socket.on('message', (message) => messages.push(message as Buffer));
+    const drained = fixture.gateway.drain(new AbortController().signal);
+    socket.send(hello());
+    await once(socket, 'close');
+    expect(Buffer.concat(messages).toString('latin1')).to.contain('the gateway is leaving');
+    served.answer(200, [], 'done');
+    expect((await answer).text).to.equal('done');
+    await until(() => fixture.counts.requests === 0);
+    fixture.clock.advance(100);
+    await drained;
+  });
+
+  it('configures an agent with what the tunnel says when it greets, and again when that changes', async () => {
+    const token = fixture.mint();
+    const socket = fixture.dial({ token });
+    await once(socket, 'open');
+    fixture.addTunnel('c1', { settings: { ...SETTINGS, generation: 2 } });
+    const messages: Buffer[] = [];
+    socket.on('message', (message) => messages.push(message as Buffer));
+    socket.send(hello());
+    const said = (part: string) => until(() => Buffer.concat(messages).toString('latin1').includes(part));
+    await said('"generation":2');
+    fixture.addTunnel('c1', { settings: { ...SETTINGS, generation: 3 } });
+    fixture.gateway.tunnelChanged('c1');
+    await said('"generation":3');
+  });
+
+  it('lets running requests finish at a tunnel that is being deleted, and takes no more', async () => {
+    const agent = await fixture.agent();
+    const running = whole(fixture.client('http/1.1'), { path: PODS });
+    const served = await agent.request();
+    fixture.addTunnel('c1', { isDeleting: true });
+    fixture.gateway.tunnelChanged('c1');
+    await until(() => agent.goaway !== undefined);
+    expect(agent.goaway?.code).to.equal(ErrorCode.Revoked);
+    expect((await whole(fixture.client('http/1.1'), { path: PODS })).status).to.equal(404);
+    served.answer(200, [], 'done');
+    expect((await running).text).to.equal('done');
+    await until(() => fixture.counts.sessions === 0);
+  });
+
+  it('drops the sessions and the waiting requests of a deleted tunnel', async () => {
+    const agent = await fixture.agent({ slots: { ordinary: 0, longRunning: 0 } });
+    const answer = whole(fixture.client('http/1.1'), { path: PODS });
+    await until(() => fixture.counts.waiting === 1);
+    fixture.views.delete('c1');
+    fixture.gateway.tunnelChanged('c1');
+    expect((await answer).status).to.equal(503);
+    await until(() => agent.end !== undefined);
+    expect(fixture.gateway.facts('c1')).to.deep.equal({ links: [], lastDisconnect: undefined, awaySinceMs: undefined });
+  });
+
+  it('survives any HEALTH, and reads what is wrong as empty', async () => {
+    const agent = await fixture.agent();
+    const report = () => fixture.gateway.facts('c1').links[0]?.health?.report;
+    for (const document of [{}, { k8sHealthy: 'yes', latencyMs: -1, reason: 7 }, { message: 'x'.repeat(3_000) }]) {
+      agent.session.health(document);
+    }
+    await until(() => report()?.message.length === 512);
+    expect(report()).to.include({ k8sHealthy: false, reason: 'Unknown', latencyMs: 0 });
+    expect(fixture.counts.sessions).to.equal(1);
+  });
+
+  it('believes no number of HELLO: with 2^31 slots the budget still bounds the streams', async () => {
+    await fixture.stop();
+    fixture = await GatewayFixture.start({ maxBufferBytes: 64 * 1024 });
+    const agent = await fixture.agent({ slots: { ordinary: 2 ** 31, longRunning: 2 ** 31 } });
+    agent.session.announce({ ordinary: 2 ** 32 - 1, longRunning: 2 ** 32 - 1 });
+    await turns();
+    const client = fixture.client('h2');
+    const answers = Array.from({ length: 5 }, () => whole(client, { path: PODS }));
+    await until(() => fixture.counts.waiting === 1);
+    expect(fixture.counts).to.include({ streams: 4, budgetBytes: 64 * 1024 });
+    for (let at = 0; at < 5; at++) (await agent.request(at)).answer(200);
+    for (const answer of answers) expect((await answer).status).to.equal(200);
+  });
+
+  const HOSTILE: [string, Uint8Array][] = [
+    ['no frame at all', Buffer.from('hello')],
+    [
+      'HELLO that is no JSON',
+      Buffer.concat([Buffer.from([0, 0, 1, FrameType.Hello, 0, 0, 0, 0, 0]), Buffer.from('{')]),
+    ],
+    ['HELLO without slots', hello({ slots: null })],
+    ['HELLO with slots below zero', hello({ slots: { ordinary: -1, longRunning: 0 } })],
+    ['HELLO of a version of nobody', hello({ versions: [99] })],
+    [
+      'DATA before HELLO',
+      packMessage([encode({ type: FrameType.Data, streamId: 1, isEnd: false, data: Buffer.from('x') })]),
+    ],
+    ['two HELLO', Buffer.concat([hello(), hello()])],
+    [
+      'an answer to no request',
+      Buffer.concat([
+        hello(),
+        packMessage([encode({ type: FrameType.Head, streamId: 9, isEnd: true, head: { status: 200, headers: [] } })]),
+      ]),
+    ],
+    [
+      'OPEN',
+      Buffer.concat([
+        hello(),
+        packMessage([encode({ type: FrameType.Window, streamId: 2 ** 31 - 1, creditBytes: 1 })]),
+      ]),
+    ],
+  ];
+  for (const [what, bytes] of HOSTILE) {
+    it(`ends the session of an agent that sends ${what}, and nothing else`, async () => {
+      const socket = fixture.dial({ token: fixture.mint() });
+      await once(socket, 'open');
+      socket.send(bytes);
+      await once(socket, 'close');
+      await until(() => fixture.counts.sessions === 0 && fixture.counts.greeting === 0);
+      const agent = await fixture.agent({ serve: (served) => served.answer(200) });
+      expect((await whole(fixture.client('http/1.1'), { path: PODS })).status).to.equal(200);
+      expect(agent.end).to.equal(undefined);
+    });
+  }
+
+  it('ends the session of an agent that sends more than its credit, and cuts the client', async () => {
+    const socket = fixture.dial({ token: fixture.mint() });
+    await once(socket, 'open');
+    socket.send(hello());
+    await until(() => fixture.counts.sessions === 1);
+    const call = fixture.client('http/1.1').call({ path: PODS });
+    await until(() => fixture.counts.streams === 1);
+    await turns();
+    const data = Buffer.alloc(60_000);
+    socket.send(
+      packMessage([
+        encode({ type: FrameType.Head, streamId: 1, isEnd: false, head: { status: 200, headers: [] } }),
+        encode({ type: FrameType.Data, streamId: 1, isEnd: false, data }),
+      ]),
+    );
+    await once(socket, 'close');
+    await call.answer.catch(() => {});
+    await until(() => fixture.isQuiet);
+  });
+});
