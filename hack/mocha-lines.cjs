@@ -14,5 +14,7 @@ module.exports = function Lines(runner) {
     if (test.duration > SLOW_MS) say('slow', { title: test.fullTitle(), seconds: (test.duration / 1000).toFixed(1) });
   });
   runner.on(EVENT_TEST_PENDING, (test) => say('pending', { title: test.fullTitle() }));
-  runner.on(EVENT_TEST_FAIL, (test, error) => say('fail', { title: test.fullTitle(), error: error.stack ?? String(error) }));
+  runner.on(EVENT_TEST_FAIL, (test, error) =>
+    say('fail', { title: test.fullTitle(), error: error.stack ?? String(error) }),
+  );
 };

@@ -15,7 +15,7 @@ import { createEventRecorder, type EventRecorder } from './kube/events.ts';
 import { loadKubeConfig } from './kube/kube-config.ts';
 import { createTransport } from './kube/transport.ts';
 import { createOperatorMetrics, type OperatorMetrics } from './metrics.ts';
-import { NO_SESSIONS, sessionFacts } from './session-facts.ts';
+import { NO_SESSIONS, sessionFacts, settlingUntil } from './session-facts.ts';
 import { TunnelViews } from './tunnel-views.ts';
 
 const DEFAULT_AGENT_NAMESPACE = 'clustertunnel-agent';
@@ -59,6 +59,7 @@ export async function runOperator(config: OperatorConfig): Promise<void> {
 
 async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
   const clock = systemClock;
+  const started = { date: clock.date(), ms: clock.nowMs() };
   const metrics = createOperatorMetrics();
   const { client, reviews } = hubClients(config, metrics);
   const keep: KeepOptions = { ...config, shelf: secretShelf(client, config.namespace), clock, log };
@@ -79,13 +80,17 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
       caBundle: () => certificates.authority.cert,
       defaultAgentNamespace: DEFAULT_AGENT_NAMESPACE,
     },
-    sessions: (tunnel) => sessionFacts(gateway?.facts(tunnel) ?? NO_SESSIONS),
+    sessions: (tunnel) => ({
+      ...sessionFacts(gateway?.facts(tunnel) ?? NO_SESSIONS),
+      settlingUntilMs: settlingUntil(controller.tunnels.get(tunnel)?.metadata.creationTimestamp, started),
+    }),
     onTunnel: (name) => gateway?.tunnelChanged(name),
   });
+  const ops = await startOps(config, controller, () => gateway, metrics.registry);
+  // Complete caches first: an agent or a user who came earlier would be told that his key or tunnel does not exist.
+  await controller.start();
   gateway = await openGateway(config, controller, certificates.serving, reviews, log);
   registerGatewayMetrics(metrics.registry, gateway.counts);
-  const ops = await startOps(config, controller, gateway, metrics.registry);
-  await controller.start();
   const stopRenewal = renewCertificates(keep, gateway, log);
   return { clients: [client, reviews], controller, gateway, events, ops, stopRenewal };
 }
@@ -110,7 +115,7 @@ function openGateway(
     certificate,
     maxBufferBytes: config.maxBufferBytes,
     replicaId: config.podName,
-    tunnels: new TunnelViews((name) => controller.tunnels.get(name)),
+    tunnels: new TunnelViews((name) => controller.tunnels.get(name), systemClock.date()),
     findKey: (keyId) => controller.findAgentKey(keyId),
     reviewToken: tokenReviewer(reviews),
     reviewAccess: accessReviewer(reviews),
@@ -124,16 +129,16 @@ function openGateway(
 function startOps(
   config: OperatorConfig,
   controller: Controller,
-  gateway: Gateway,
+  gateway: () => Gateway | undefined,
   registry: { metrics(): Promise<string>; contentType: string },
 ): Promise<OpsServer> {
   return startOpsServer({
     host: config.bindAddress,
     port: config.opsPort,
     live: () => undefined,
-    ready: () => (controller.hasSynced() ? undefined : 'the caches of the hub are not complete yet'),
+    ready: () => (gateway() === undefined ? 'the caches of the hub are not complete yet' : undefined),
     metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
-    state: () => ({ gateway: gateway.counts(), isLeader: controller.isLeader() }),
+    state: () => ({ gateway: gateway()?.counts(), isLeader: controller.isLeader() }),
   });
 }
 

@@ -1,5 +1,17 @@
 import type { SessionFacts } from './controller/observe.ts';
 import type { AgentLink, TunnelFacts } from './gateway/sessions/registry.ts';
+import { isOlder } from './tunnel-views.ts';
+
+/** Agents wait at most reconnect.maxBackoff (30 s unless told) before they dial again; then they greet. */
+const SETTLE_MS = 35_000;
+
+/** Until when a tunnel's agents may be on their way back to a gateway that just started; undefined for younger tunnels. */
+export function settlingUntil(
+  creationTimestamp: string | undefined,
+  started: { readonly date: Date; readonly ms: number },
+): number | undefined {
+  return isOlder(creationTimestamp, started.date) ? started.ms + SETTLE_MS : undefined;
+}
 
 /** A tunnel that no gateway has heard of. */
 export const NO_SESSIONS: TunnelFacts = { links: [], lastDisconnect: undefined, awaySinceMs: undefined };

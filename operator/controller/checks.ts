@@ -11,7 +11,7 @@ export function checkAccepted({ specErrors }: Observation): Verdict {
 }
 
 /** Whether an agent has a token to log in with. */
-export function checkCredentials({ name, spec, failure, hasKey }: Observation): Verdict {
+export function checkCredentials({ name, spec, failure, hasKey, sessions }: Observation): Verdict {
   if (spec === undefined) return notAttempted;
   if (failure?.step === 'credentials') return failed(failure, spec.agent.namespace);
   if (spec.agent.placement === 'Local') {
@@ -19,13 +19,14 @@ export function checkCredentials({ name, spec, failure, hasKey }: Observation): 
       ? { status: 'True', reason: Reason.TokenIssued, message: 'The agent has a valid token.' }
       : notAttempted;
   }
-  return hasKey
-    ? { status: 'True', reason: Reason.TokenIssued, message: 'A manifest with a valid token was rendered.' }
-    : {
-        status: 'False',
-        reason: Reason.ManifestNotApplied,
-        message: `No manifest was rendered yet: run \`clustertunnel manifest ${name} | kubectl --context <target> apply -f -\`.`,
-      };
+  if (hasKey)
+    return { status: 'True', reason: Reason.TokenIssued, message: 'A manifest with a valid token was rendered.' };
+  const run = `run \`clustertunnel manifest ${name} | kubectl --context <target> apply -f -\``;
+  if (sessions.liveSessions === 0) {
+    return { status: 'False', reason: Reason.ManifestNotApplied, message: `No manifest was rendered yet: ${run}.` };
+  }
+  const message = `The Secret with the keys of this tunnel is gone: the connected agent cannot log in again; ${run}.`;
+  return { status: 'False', reason: Reason.KeysMissing, message };
 }
 
 /** Whether an agent runs. */
@@ -37,11 +38,15 @@ export function checkAgent({ spec, failure, deployment, sessions }: Observation)
 }
 
 /** Whether a session is open: earned by a completed handshake, never assumed. */
-export function checkConnected({ sessions }: Observation): Verdict {
-  const { liveSessions, agents, lastDisconnect } = sessions;
+export function checkConnected({ sessions, nowMs }: Observation): Verdict {
+  const { liveSessions, agents, lastDisconnect, settlingUntilMs = 0 } = sessions;
   if (liveSessions > 0) {
     const message = `${count(liveSessions, 'session')} from ${count(agents.length, 'agent')}.`;
     return { status: 'True', reason: Reason.SessionOpen, message };
+  }
+  if (nowMs < settlingUntilMs) {
+    const message = 'The gateway has just started: agents that were connected dial again within half a minute.';
+    return { status: 'Unknown', reason: Reason.GatewayStarted, message };
   }
   if (lastDisconnect !== undefined) {
     const message = `No session is open; the last ended at ${lastDisconnect.time}: ${lastDisconnect.reason}. Agents dial again by themselves: see their logs if this lasts.`;

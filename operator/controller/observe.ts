@@ -7,6 +7,8 @@ export interface SessionFacts {
   /** Gateway replicas that hold at least one of them. */
   readonly gateways: number;
   readonly agents: readonly { readonly instanceId: string; readonly version: string }[];
+  /** The gateways started lately: sessions of before may be on their way back until then. Monotonic. */
+  readonly settlingUntilMs?: number | undefined;
   readonly lastDisconnect?: { readonly time: string; readonly reason: string } | undefined;
   /** The newest evidence about the API server behind the tunnel. */
   readonly upstream?:

@@ -6,6 +6,7 @@ export const Reason = {
   // CredentialsReady
   TokenIssued: 'TokenIssued',
   ManifestNotApplied: 'ManifestNotApplied',
+  KeysMissing: 'KeysMissing',
   // CredentialsReady, AgentAvailable
   Forbidden: 'Forbidden',
   ApplyFailed: 'ApplyFailed',
@@ -20,6 +21,7 @@ export const Reason = {
   SessionOpen: 'SessionOpen',
   NeverConnected: 'NeverConnected',
   SessionLost: 'SessionLost',
+  GatewayStarted: 'GatewayStarted',
   // UpstreamHealthy (others come from the probe)
   NoSession: 'NoSession',
   NotProbedYet: 'NotProbedYet',

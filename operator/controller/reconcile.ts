@@ -54,9 +54,16 @@ export async function reconcile(deps: ReconcileDeps, name: string, signal: Abort
   const seen = observation(deps, tunnel, spec, 'errors' in checked ? checked.errors : [], placement);
   await report(deps, tunnel, seen, signal);
   return {
-    requeueAfterMs: seen.sessions.liveSessions > 0 ? seen.evidenceMaxAgeMs : RESYNC_MS,
+    requeueAfterMs: lookAgainAfterMs(seen),
     isFailed: placement.failure !== undefined,
   };
+}
+
+/** When something that no event tells of can change what is true. */
+function lookAgainAfterMs({ sessions, nowMs, evidenceMaxAgeMs }: Observation): number {
+  if (sessions.liveSessions > 0) return evidenceMaxAgeMs;
+  const settlingMs = (sessions.settlingUntilMs ?? 0) - nowMs;
+  return settlingMs > 0 ? settlingMs : RESYNC_MS;
 }
 
 async function place(deps: ReconcileDeps, tunnel: ClusterTunnel, spec: Spec, signal: AbortSignal): Promise<Placement> {

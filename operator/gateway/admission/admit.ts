@@ -16,6 +16,8 @@ export interface Applicant {
   readonly tunnel: string;
   readonly pool: SlotPool;
   readonly isWatch: boolean;
+  /** The tunnel is older than this gateway: until its agents had time to come back it counts as away, not as offline. */
+  readonly predatesGateway?: boolean;
   /** Whether the request has no body. */
   readonly isEnd: boolean;
   /** Milliseconds from now; undefined for long-running requests. */
@@ -38,10 +40,12 @@ export interface AdmissionOptions {
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #rooms = new Map<string, Record<SlotPool, WaitingRoom>>();
+  readonly #startedMs: number;
   #isDraining = false;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
+    this.#startedMs = options.clock.nowMs();
   }
 
   /** Requests that wait, over all tunnels. */
@@ -93,22 +97,22 @@ export class Admission {
 
   #wait(applicant: Applicant, patience: Patience): () => void {
     const { tunnel, pool, isWatch, onFault } = applicant;
-    if (this.#isDraining || isOffline(this.#absence(tunnel), isWatch)) {
+    if (this.#isDraining || isOffline(this.#absence(applicant), isWatch)) {
       onFault(this.#isDraining ? leaving() : offline(tunnel));
       return () => {};
     }
     const leave = this.#room(tunnel)[pool].enter({
       take: () => this.#open(applicant, patience.deadlineMs),
-      dueMs: () => giveUpAtMs(this.#absence(tunnel), patience),
-      expire: () => onFault(this.#isDraining ? leaving() : this.#gaveUp(tunnel, isWatch)),
+      dueMs: () => giveUpAtMs(this.#absence(applicant), patience),
+      expire: () => onFault(this.#isDraining ? leaving() : this.#gaveUp(applicant)),
     });
     if (leave !== undefined) return leave;
     onFault(fault('queue_full', `${MAX_QUEUED_REQUESTS} requests wait for tunnel "${tunnel}"`));
     return () => {};
   }
 
-  #gaveUp(tunnel: string, isWatch: boolean): Fault {
-    return gaveUp(tunnel, this.#absence(tunnel), isWatch, this.#options.random());
+  #gaveUp(applicant: Applicant): Fault {
+    return gaveUp(applicant.tunnel, this.#absence(applicant), applicant.isWatch, this.#options.random());
   }
 
   #open({ tunnel, pool, head, isEnd, onStream }: Applicant, deadlineMs: number): boolean {
@@ -121,8 +125,9 @@ export class Admission {
     return true;
   }
 
-  #absence(tunnel: string): Absence {
-    const { links, awaySinceMs } = this.#options.registry.facts(tunnel);
+  #absence({ tunnel, predatesGateway = false }: Applicant): Absence {
+    const facts = this.#options.registry.facts(tunnel);
+    const { links, awaySinceMs = predatesGateway ? this.#startedMs : undefined } = facts;
     return { nowMs: this.#options.clock.nowMs(), isConnected: links.length > 0, awaySinceMs };
   }
 

@@ -49,6 +49,8 @@ const ROWS = {
   not_executed: { status: 503, reason: 'ServiceUnavailable', hop: 'agent', retryAfterSeconds: 1 },
   session_lost_read: { status: 503, reason: 'ServiceUnavailable', hop: 'tunnel', retryAfterSeconds: 1 },
   session_lost_write: { status: 504, reason: 'Timeout', hop: 'tunnel' },
+  upstream_reset_read: { status: 503, reason: 'ServiceUnavailable', hop: 'upstream', retryAfterSeconds: 1 },
+  upstream_reset_write: { status: 504, reason: 'Timeout', hop: 'upstream' },
   request_timeout: { status: 504, reason: 'Timeout', hop: 'gateway' },
   upstream_timeout: { status: 504, reason: 'Timeout', hop: 'upstream' },
   upstream_protocol: { status: 502, reason: 'InternalError', hop: 'upstream' },
@@ -63,6 +65,8 @@ const CODES: Partial<Record<FaultKind, string>> = {
   watch_held: 'cluster_reconnecting',
   session_lost_read: 'session_lost',
   session_lost_write: 'session_lost',
+  upstream_reset_read: 'upstream_reset',
+  upstream_reset_write: 'upstream_reset',
 };
 
 /** The row of the table, with its sentence. */

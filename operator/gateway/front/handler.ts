@@ -1,13 +1,11 @@
-import type { AgentSettings } from '../../../crds/agent-settings.ts';
 import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
-import { describeError } from '../../../process/redact.ts';
 import { traceIdOf } from '../../../process/trace.ts';
 import { crossing, headerOf } from '../../../tunnel/request-headers.ts';
 import type { Identity, RawHeaders } from '../../../tunnel/wire/head.ts';
 import type { Admission } from '../admission/admit.ts';
 import { Exchange } from '../sessions/exchange.ts';
-import type { Tunnels } from '../sessions/tunnels.ts';
+import type { Tunnels, TunnelView } from '../sessions/tunnels.ts';
 import { type ClientRequest, type ClientResponse, discardBody, sendFault } from './answer.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Authorizer } from './authorize.ts';
@@ -33,7 +31,7 @@ interface Allowed {
   readonly route: Route;
   readonly user: HubUser;
   readonly identity: Identity;
-  readonly settings: AgentSettings;
+  readonly view: TunnelView;
 }
 
 /** parse → authenticate → authorise → admit → forward, for one client request. */
@@ -97,7 +95,7 @@ export class Handler {
       return fault('not_found', `clustertunnels.clustertunnel.io "${tunnel}" not found`);
     const mapped = identityAtTarget(user);
     if ('refusal' in mapped) return refusal(mapped.refusal, route.path);
-    return { route, user, identity: mapped.identity, settings: view.settings };
+    return { route, user, identity: mapped.identity, view };
   }
 
   async #authenticate(headers: RawHeaders): Promise<HubUser | Fault> {
@@ -125,11 +123,12 @@ export class Handler {
 
   #unavailable(step: string, error: unknown): Fault {
     this.#options.log.warn('hub cannot answer', { step, error });
-    return fault('auth_unavailable', `the hub cannot ${step} requests now: ${describeError(error)}`);
+    return fault('auth_unavailable', `the hub cannot ${step} requests now`);
   }
 
   #forward(request: ClientRequest, response: ClientResponse, allowed: Allowed, traceId: string): void {
-    const { route, identity, settings, user } = allowed;
+    const { route, identity, view, user } = allowed;
+    const { settings, predatesGateway = false } = view;
     const { clock, random, admission } = this.#options;
     const method = request.method ?? '';
     const isWatch = route.info.verb === 'watch';
@@ -160,6 +159,7 @@ export class Handler {
       tunnel: route.tunnel,
       pool: route.isLongRunning ? 'longRunning' : 'ordinary',
       isWatch,
+      predatesGateway,
       isEnd: !hasBody,
       timeoutMs,
       disconnectGraceMs: settings.timeouts.disconnectGraceMs,

@@ -23,6 +23,11 @@ export function faultOf(error: StreamError, { tunnel, method }: { tunnel: string
       return fault('upstream_timeout', `the API server behind tunnel "${tunnel}" did not answer in time: ${cause}`);
     case ErrorCode.UpstreamProtocol:
       return strangeAnswer(tunnel, cause);
+    case ErrorCode.UpstreamReset:
+      return upstreamReset(tunnel, method, cause);
+    case ErrorCode.Overload:
+      if (!isUnseen) break;
+      return fault('stream_limit', `the agent of tunnel "${tunnel}" has no room for the request: ${cause}`);
     case ErrorCode.Deadline:
       return fault('request_timeout', cause);
   }
@@ -33,4 +38,11 @@ export function faultOf(error: StreamError, { tunnel, method }: { tunnel: string
   const doubt = kind === 'session_lost_write' ? '; the request may have been executed' : '';
   const what = error.code === ErrorCode.SessionLost ? 'was lost while the request ran' : 'broke the request off';
   return fault(kind, `tunnel "${tunnel}" ${what}${doubt}: ${cause}`);
+}
+
+/** The API server closed the connection under the request. What it did before, nobody knows. */
+function upstreamReset(tunnel: string, method: string, cause: string): Fault {
+  const what = `the API server behind tunnel "${tunnel}" broke the connection`;
+  if (lostKind({ method }) === 'session_lost_read') return fault('upstream_reset_read', `${what}: ${cause}`);
+  return fault('upstream_reset_write', `${what}; the request may have been executed: ${cause}`);
 }

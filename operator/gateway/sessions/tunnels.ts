@@ -6,6 +6,8 @@ export interface TunnelView {
   readonly uid: string;
   /** Being deleted: no new requests, no new sessions. */
   readonly isDeleting: boolean;
+  /** Made before this gateway started: its agents may be on their way back, so "never connected" is not known. */
+  readonly predatesGateway?: boolean;
   readonly settings: AgentSettings;
 }
 

@@ -111,6 +111,20 @@ describe('operator/controller/conditions', () => {
     expect(messageOf(seen, 'Ready')).to.contain('clustertunnel manifest prod | kubectl');
   });
 
+  it('says that the keys of a connected Manual agent are gone, not that there never were any', () => {
+    const seen = observation({ spec: manual, hasKey: false, deployment: undefined });
+    expect(brief(seen)).to.include({ CredentialsReady: 'False/KeysMissing', Connected: 'True/SessionOpen' });
+    expect(messageOf(seen, 'CredentialsReady')).to.match(/keys of this tunnel is gone.*clustertunnel manifest prod/);
+  });
+
+  it('does not say that a session is lost while agents may be on their way back to a gateway that just started', () => {
+    const lastDisconnect = { time: '2026-01-01T00:00:00Z', reason: 'no answer for 30 s' };
+    const settling = observation({ sessions: { ...none, lastDisconnect, settlingUntilMs: 50_001 }, nowMs: 50_000 });
+    expect(brief(settling)).to.include({ Connected: 'Unknown/GatewayStarted', Ready: 'Unknown/GatewayStarted' });
+    const settled = observation({ sessions: { ...none, lastDisconnect, settlingUntilMs: 50_000 }, nowMs: 50_000 });
+    expect(brief(settled)).to.include({ Connected: 'False/SessionLost' });
+  });
+
   it('is Ready for a Manual tunnel without seeing its pods', () => {
     const seen = observation({ spec: manual, deployment: undefined });
     expect(brief(seen)).to.include({ Ready: 'True/RequestsGetThrough', AgentAvailable: 'True/AgentConnected' });

@@ -283,7 +283,7 @@ for (const protocol of PROTOCOLS) {
     });
 
     const REFUSALS = [
-      { code: ErrorCode.Overload, status: 503, cause: 'not_executed', retryAfter: '1' },
+      { code: ErrorCode.Overload, status: 429, cause: 'stream_limit', retryAfter: '1' },
       { code: ErrorCode.Draining, status: 503, cause: 'not_executed', retryAfter: '1' },
       { code: ErrorCode.UpstreamUnreachable, status: 503, cause: 'upstream_unreachable', retryAfter: '2' },
       { code: ErrorCode.PolicyDenied, status: 403, cause: 'policy_denied', retryAfter: undefined },

@@ -58,6 +58,16 @@ describe('operator/gateway/admission/admit', () => {
     });
   }
 
+  it('lets requests wait for a tunnel that is older than the gateway: whether it ever connected is not known', () => {
+    admit('early', { predatesGateway: true });
+    expect(told).to.deep.equal([]);
+    clock.advance(100);
+    expect(told).to.deep.equal(['early cluster_reconnecting']);
+    clock.advance(60_000);
+    admit('late', { predatesGateway: true });
+    expect(told.at(-1)).to.equal('late cluster_offline');
+  });
+
   it('sends at once when there is room, with the time that is left', () => {
     sessions = [new FakeSession({ ordinary: 1 })];
     admit('a');

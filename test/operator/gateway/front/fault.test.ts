@@ -30,6 +30,8 @@ const TABLE: Readonly<Record<FaultKind, readonly [number, string, number | undef
   not_executed: [503, 'ServiceUnavailable', 1, 'not_executed', 'agent'],
   session_lost_read: [503, 'ServiceUnavailable', 1, 'session_lost', 'tunnel'],
   session_lost_write: [504, 'Timeout', undefined, 'session_lost', 'tunnel'],
+  upstream_reset_read: [503, 'ServiceUnavailable', 1, 'upstream_reset', 'upstream'],
+  upstream_reset_write: [504, 'Timeout', undefined, 'upstream_reset', 'upstream'],
   request_timeout: [504, 'Timeout', undefined, 'request_timeout', 'gateway'],
   upstream_timeout: [504, 'Timeout', undefined, 'upstream_timeout', 'upstream'],
   upstream_protocol: [502, 'InternalError', undefined, 'upstream_protocol', 'upstream'],

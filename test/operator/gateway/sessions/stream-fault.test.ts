@@ -21,7 +21,8 @@ describe('operator/gateway/sessions/stream-fault', () => {
     ['an upstream that was too slow', ErrorCode.UpstreamTimeout, 'unknown', 'GET', 504, 'upstream_timeout', undefined],
     ['an upstream that broke HTTP', ErrorCode.UpstreamProtocol, 'unknown', 'GET', 502, 'upstream_protocol', undefined],
     ['a deadline', ErrorCode.Deadline, 'unknown', 'POST', 504, 'request_timeout', undefined],
-    ['a refused request', ErrorCode.Overload, 'not-executed', 'POST', 503, 'not_executed', 1],
+    ['a request that the agent had no room for', ErrorCode.Overload, 'not-executed', 'POST', 429, 'stream_limit', 1],
+    ['an upstream that closed under a read', ErrorCode.UpstreamReset, 'unknown', 'GET', 503, 'upstream_reset', 1],
     ['an agent that leaves', ErrorCode.Draining, 'not-executed', 'DELETE', 503, 'not_executed', 1],
     ['a session lost before OPEN was written', ErrorCode.SessionLost, 'not-executed', 'POST', 503, 'not_executed', 1],
     ['a session lost under a read', ErrorCode.SessionLost, 'unknown', 'GET', 503, 'session_lost', 1],
@@ -33,7 +34,7 @@ describe('operator/gateway/sessions/stream-fault', () => {
       'unknown',
       'POST',
       504,
-      'session_lost',
+      'upstream_reset',
       undefined,
     ],
     [
@@ -68,7 +69,10 @@ describe('operator/gateway/sessions/stream-fault', () => {
     expect(of(ErrorCode.SessionLost, 'unknown').message).to.equal(
       'tunnel "c1" was lost while the request ran; the request may have been executed: why',
     );
-    expect(of(ErrorCode.UpstreamReset, 'unknown', 'GET').message).to.equal('tunnel "c1" broke the request off: why');
+    expect(of(ErrorCode.UpstreamReset, 'unknown').message).to.contain('the request may have been executed: why');
+    expect(of(ErrorCode.UpstreamReset, 'unknown', 'GET').message).to.equal(
+      'the API server behind tunnel "c1" broke the connection: why',
+    );
   });
 
   it('names the code when the agent gave no reason', () => {

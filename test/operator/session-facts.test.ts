@@ -1,0 +1,41 @@
+import { expect } from 'chai';
+import { parseHealthReport } from '../../crds/health-report.ts';
+import type { AgentLink } from '../../operator/gateway/sessions/registry.ts';
+import { NO_SESSIONS, sessionFacts, settlingUntil } from '../../operator/session-facts.ts';
+
+function link(instanceId: string, health?: { k8sHealthy: boolean; atMs: number }): AgentLink {
+  const report = { reason: 'Probed', message: 'asked', kubernetesVersion: 'v1.36.3' };
+  const heard = health && { report: parseHealthReport({ ...report, ...health }), atMs: health.atMs };
+  return { tunnel: 'c1', instanceId, agentVersion: '0.1.0', keyId: 'k', health: heard } as AgentLink;
+}
+
+describe('operator/session-facts', () => {
+  it('knows nothing of a tunnel without sessions', () => {
+    expect(sessionFacts(NO_SESSIONS)).to.deep.include({
+      liveSessions: 0,
+      gateways: 0,
+      agents: [],
+      upstream: undefined,
+    });
+  });
+
+  it('counts sessions, and agents by process', () => {
+    const facts = sessionFacts({ ...NO_SESSIONS, links: [link('a'), link('a'), link('b')] });
+    expect(facts.liveSessions).to.equal(3);
+    expect(facts.agents.map(({ instanceId }) => instanceId)).to.deep.equal(['a', 'b']);
+  });
+
+  it('takes the newest report, a healthy one before a sick one: any agent serves any request', () => {
+    const links = [link('a', { k8sHealthy: true, atMs: 5 }), link('b', { k8sHealthy: false, atMs: 9 })];
+    expect(sessionFacts({ ...NO_SESSIONS, links }).upstream).to.include({ healthy: true, observedAtMs: 5 });
+    const sick = [link('a', { k8sHealthy: false, atMs: 5 }), link('b', { k8sHealthy: false, atMs: 9 })];
+    expect(sessionFacts({ ...NO_SESSIONS, links: sick }).upstream).to.include({ healthy: false, observedAtMs: 9 });
+  });
+
+  it('gives the agents of older tunnels time to come back to a gateway that just started', () => {
+    const started = { date: new Date('2026-11-22T12:00:00Z'), ms: 1_000 };
+    expect(settlingUntil('2026-11-22T11:00:00Z', started)).to.equal(36_000);
+    expect(settlingUntil('2026-11-22T12:00:05Z', started)).to.equal(undefined);
+    expect(settlingUntil(undefined, started)).to.equal(undefined);
+  });
+});

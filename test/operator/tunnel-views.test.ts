@@ -1,0 +1,50 @@
+import { expect } from 'chai';
+import type { ClusterTunnel } from '../../crds/types.ts';
+import { TunnelViews } from '../../operator/tunnel-views.ts';
+
+const STARTED = new Date('2026-11-22T12:00:00Z');
+
+function tunnel(changes: Partial<ClusterTunnel['metadata']> = {}, spec: unknown = {}): ClusterTunnel {
+  const metadata = { name: 'c1', uid: 'u1', generation: 1, creationTimestamp: '2026-11-22T11:59:00Z', ...changes };
+  return { apiVersion: 'clustertunnel.io/v1alpha1', kind: 'ClusterTunnel', metadata, spec: spec as object };
+}
+
+describe('operator/tunnel-views', () => {
+  let found: ClusterTunnel | undefined;
+  let views: TunnelViews;
+  beforeEach(() => {
+    found = tunnel();
+    views = new TunnelViews(() => found, STARTED);
+  });
+
+  it('shows limits and timeouts with defaults, for the generation of the object', () => {
+    expect(views.get('c1')).to.deep.include({ name: 'c1', uid: 'u1', isDeleting: false });
+    expect(views.get('c1')?.settings).to.include({ generation: 1, tunnelUid: 'u1' });
+    expect(views.get('c1')?.settings.limits.maxConcurrentRequests).to.equal(64);
+  });
+
+  it('keeps a view until the generation, the uid or the deletion changes', () => {
+    const first = views.get('c1');
+    found = { ...tunnel(), status: { sessions: 3 } };
+    expect(views.get('c1')).to.equal(first);
+    found = tunnel({ generation: 2 }, { limits: { maxConcurrentRequests: 3 } });
+    expect(views.get('c1')?.settings.limits.maxConcurrentRequests).to.equal(3);
+    found = tunnel({ uid: 'u2', generation: 2 });
+    expect(views.get('c1')?.uid).to.equal('u2');
+    found = tunnel({ uid: 'u2', generation: 2, deletionTimestamp: '2026-11-22T13:00:00Z' });
+    expect(views.get('c1')?.isDeleting).to.equal(true);
+  });
+
+  it('shows nothing of a tunnel that is gone or cannot be used', () => {
+    found = undefined;
+    expect(views.get('c1')).to.equal(undefined);
+    found = tunnel({ generation: 5 }, { limits: { maxConcurrentRequests: 'many' } });
+    expect(views.get('c1')).to.equal(undefined);
+  });
+
+  it('tells tunnels from before the gateway from those made since', () => {
+    expect(views.get('c1')?.predatesGateway).to.equal(true);
+    found = tunnel({ uid: 'u3', creationTimestamp: '2026-11-22T12:00:01Z' });
+    expect(views.get('c1')?.predatesGateway).to.equal(false);
+  });
+});
