@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import { ensureBinaries } from './lab/binaries.ts';
 
 /**
  * Runs the unit tests, then the integration tests on a real control plane, and closes with the true counts:
@@ -38,6 +39,7 @@ const total: Counts = { passed: 0, failed: 0, skipped: 0 };
 let isBroken = false;
 for (const suite of chosen) {
   process.stdout.write(`\n${suite} tests\n`);
+  if (suite === 'integration') await prepareControlPlane();
   const status = await runSuite([...SUITES[suite], ...positionals], total);
   isBroken ||= status !== 0;
 }
@@ -49,6 +51,15 @@ process.stdout.write(
   `\n${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}\n`,
 );
 process.exitCode = isBroken || isShort || total.failed > 0 ? 1 : 0;
+
+/** Finds, downloads or builds the control plane. Where that cannot be, the tests that need it are skipped and say so. */
+async function prepareControlPlane(): Promise<void> {
+  try {
+    await ensureBinaries({ progress: (sentence) => process.stdout.write(`  ${sentence}\n`) });
+  } catch (error) {
+    process.stdout.write(`  ${error instanceof Error ? error.message : String(error)}\n`);
+  }
+}
 
 /** Runs mocha once, prints what a person wants to see, adds to the counts. Resolves its exit code. */
 function runSuite(args: readonly string[], counts: Counts): Promise<number> {

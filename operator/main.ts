@@ -138,8 +138,15 @@ function startOps(
     live: () => undefined,
     ready: () => (gateway() === undefined ? 'the caches of the hub are not complete yet' : undefined),
     metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
-    state: () => ({ gateway: gateway()?.counts(), isLeader: controller.isLeader() }),
+    state: () => ({ gateway: gateway()?.counts(), isLeader: controller.isLeader(), handles: openHandles() }),
   });
+}
+
+/** What keeps this process busy, by kind: sockets, timers, file reads. */
+function openHandles(): Record<string, number> {
+  const byKind: Record<string, number> = {};
+  for (const kind of process.getActiveResourcesInfo()) byKind[kind] = (byKind[kind] ?? 0) + 1;
+  return byKind;
 }
 
 /** Looks at the serving certificate twice a day. The returned function stops it. */

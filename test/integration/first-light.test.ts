@@ -16,9 +16,9 @@ const clusterTunnel = (name: string, spec: object) => ({
   spec,
 });
 
-describe('first light: a user with a hub and a cluster behind NAT', () => {
-  let lab: InstalledLab;
+let lab: InstalledLab;
 
+describe('first light: a user with a hub and a cluster behind NAT', () => {
   before(async function () {
     const reason = whyNoControlPlane();
     if (reason !== undefined) {
@@ -193,10 +193,25 @@ describe('first light: a user with a hub and a cluster behind NAT', () => {
     await lab.waitReady(LOCAL);
   });
 
+  it('the Secret with the keys of a Manual tunnel deleted: one sentence says what and which command helps', async () => {
+    await lab.hub(['-n', 'clustertunnel-system', 'delete', 'secret', `clustertunnel-keys-${MANUAL}`]);
+    const jsonpath = 'jsonpath={.status.conditions[?(@.type=="CredentialsReady")]}';
+    const condition = await until('the condition', async () => {
+      const { stdout } = await lab.hub(['get', 'ct', MANUAL, '-o', jsonpath]);
+      const seen = JSON.parse(stdout) as { status: string; reason: string; message: string };
+      return seen.status === 'False' ? seen : undefined;
+    });
+    expect(condition.reason).to.equal('KeysMissing');
+    expect(condition.message).to.match(/keys of this tunnel is gone.*clustertunnel manifest far/);
+    const manifest = await run([PROGRAM, 'manifest', MANUAL], lab.lab.hub.kubeconfigPath);
+    await lab.lab.kubectl(lab.target, ['apply', '-f', '-'], { input: manifest.stdout });
+    await lab.waitReady(MANUAL);
+  });
+
   it('50 watches run, the agent is killed: nothing of them is left at the gateway, and the tunnel is Ready again', async () => {
     const client = lab.gateway('lab-admin');
     const path = `/clusters/${MANUAL}/api/v1/namespaces/default/configmaps?watch=true`;
-    const before = await lab.counters();
+    const { gateway: before, handles } = await lab.operatorState();
     const watches = await Promise.all(
       Array.from({ length: WATCHES }, () => client.open({ path }, AbortSignal.timeout(60_000))),
     );
@@ -211,12 +226,8 @@ describe('first light: a user with a hub and a cluster behind NAT', () => {
     await Promise.all(ended);
     client.close();
     await until(
-      'counters at zero within 5 s',
-      async () => {
-        const { requests, waiting, streams, queuedBytes, bufferedBytes, budgetBytes } = await lab.counters();
-        const rest = { requests, waiting, streams, queuedBytes, bufferedBytes, budgetBytes };
-        return Object.values(rest).every((count) => count === 0) ? rest : undefined;
-      },
+      'nothing left at the gateway',
+      async () => ((await isQuiet(before, handles)) ? true : undefined),
       5_000,
     );
     await until('a new session', async () => ((await lab.counters())['sessions'] === 2 ? true : undefined));
@@ -260,6 +271,15 @@ describe('first light: a user with a hub and a cluster behind NAT', () => {
     expect(stderr).to.contain(`clustertunnels.clustertunnel.io "${LOCAL}" not found`);
   });
 });
+
+/** No stream, request, waiter or byte is left, and no more sockets than before. */
+async function isQuiet(before: Record<string, number>, handles: Record<string, number>): Promise<boolean> {
+  const { gateway, handles: now } = await lab.operatorState();
+  const { requests, waiting, streams, queuedBytes, bufferedBytes, budgetBytes, connections = 0 } = gateway;
+  const isZero = [requests, waiting, streams, queuedBytes, bufferedBytes, budgetBytes].every((count) => count === 0);
+  const sockets = now['TCPSocketWrap'] ?? 0;
+  return isZero && connections <= (before['connections'] ?? 0) && sockets <= (handles['TCPSocketWrap'] ?? 0);
+}
 
 async function run(args: readonly string[], kubeconfig: string): Promise<{ stdout: string; stderr: string }> {
   const child = spawn(process.execPath, args, {

@@ -96,14 +96,18 @@ export class InstalledLab {
     });
   }
 
-  /** The operator's counters, from its /debug/state. */
+  /** The gateway's counters, from the operator's /debug/state. */
   async counters(): Promise<Record<string, number>> {
-    const operator = podProcesses(this.lab.hub.dir, { namespace: 'clustertunnel-system' }).at(-1);
+    return (await this.operatorState()).gateway;
+  }
+
+  /** /debug/state of the operator. */
+  async operatorState(): Promise<{ gateway: Record<string, number>; handles: Record<string, number> }> {
+    const operators = podProcesses(this.lab.hub.dir, { namespace: 'clustertunnel-system' });
+    // While one is replaced there are two: the younger one has more ticks since boot.
+    const operator = operators.sort((a, b) => Number(a.startedAt) - Number(b.startedAt)).at(-1);
     if (operator?.pod === undefined) throw new Error('no operator runs');
-    const state = JSON.parse(await getText(operator.pod.podIP, 8080, '/debug/state')) as {
-      gateway: Record<string, number>;
-    };
-    return state.gateway;
+    return JSON.parse(await getText(operator.pod.podIP, 8080, '/debug/state'));
   }
 
   /** Processes of the agents of a tunnel in one cluster. */
