@@ -1,7 +1,14 @@
-import type { Verdict } from './conditions.ts';
+import type { ConditionStatus } from '../../crds/types.ts';
 import { AGENT_NAMESPACE_ROLE } from './names.ts';
 import type { DeploymentFacts, Failure, Observation } from './observe.ts';
 import { Reason } from './reasons.ts';
+
+/** What one check found. */
+export interface Verdict {
+  readonly status: ConditionStatus;
+  readonly reason: string;
+  readonly message: string;
+}
 
 /** Whether the spec can be used at all. */
 export function checkAccepted({ specErrors }: Observation): Verdict {

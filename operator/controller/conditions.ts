@@ -1,15 +1,7 @@
-import type { ConditionStatus } from '../../crds/types.ts';
-import { checkAccepted, checkAgent, checkConnected, checkCredentials, checkUpstream } from './checks.ts';
+import { checkAccepted, checkAgent, checkConnected, checkCredentials, checkUpstream, type Verdict } from './checks.ts';
 import type { ConditionVerdict } from './merge-conditions.ts';
 import type { Observation } from './observe.ts';
 import { Reason } from './reasons.ts';
-
-/** What one check found. */
-export interface Verdict {
-  readonly status: ConditionStatus;
-  readonly reason: string;
-  readonly message: string;
-}
 
 /** In this order: the first that is not True explains Ready. */
 const CHECKS: readonly (readonly [type: string, check: (seen: Observation) => Verdict])[] = [

@@ -10,7 +10,8 @@ import { Keepalive } from './keepalive.ts';
 import type { SessionCounts, SessionEnd, SessionOptions, SessionRole } from './role.ts';
 import { advanceSession, type SessionEvent, type SessionState } from './session-state.ts';
 import { HANDSHAKE_TIMEOUT_MS, type SessionSettings } from './settings.ts';
-import { Stream, type StreamPort } from './stream.ts';
+import { Stream } from './stream.ts';
+import type { StreamPort } from './stream-port.ts';
 import { Streams } from './streams.ts';
 import { Writer } from './writer.ts';
 
@@ -32,7 +33,7 @@ export class Session {
   readonly streams = new Streams();
   readonly writer: Writer;
   readonly #role: SessionRole;
-  readonly #port: StreamPort;
+  readonly #port: StreamPort<Stream>;
   readonly #options: SessionOptions;
   readonly #keepalive: Keepalive;
   readonly #cancelHandshake: () => void;
@@ -235,7 +236,7 @@ export class Session {
     this.#role.ended(end);
   }
 
-  #streamPort(): StreamPort {
+  #streamPort(): StreamPort<Stream> {
     return {
       budget: this.#options.budget,
       growthFacts: () => ({

@@ -3,7 +3,6 @@ import type { Budget } from '../flow/budget.ts';
 import type { GrowthFacts } from '../flow/receive-window.ts';
 import type { EncodedFrame } from '../wire/encode.ts';
 import type { RawHeaders, ResponseHead } from '../wire/head.ts';
-import type { Stream } from './stream.ts';
 
 /** What the owner of a stream hears. Nothing is called after onClose. */
 export interface StreamEvents {
@@ -21,13 +20,13 @@ export interface StreamEvents {
   onClose(): void;
 }
 
-/** What a stream needs from its session. */
-export interface StreamPort {
+/** What a stream needs from its session. `Owner` is the stream itself. */
+export interface StreamPort<Owner> {
   readonly budget: Budget;
   growthFacts(): GrowthFacts;
-  wake(stream: Stream): void;
+  wake(stream: Owner): void;
   credit(streamId: number, bytes: number): void;
   control(frame: EncodedFrame): void;
   /** Both halves are done: the session forgets this very object. */
-  forget(stream: Stream): void;
+  forget(stream: Owner): void;
 }

@@ -8,7 +8,7 @@ import { advance, type Half } from './half.ts';
 import { Outbox } from './outbox.ts';
 import type { StreamEvents, StreamPort } from './stream-port.ts';
 
-export type { StreamEvents, StreamPort } from './stream-port.ts';
+export type { StreamEvents } from './stream-port.ts';
 
 const NO_TRAILERS: RawHeaders = [];
 const SWITCHING_PROTOCOLS = 101;
@@ -21,7 +21,7 @@ const FIRST_FINAL_STATUS = 200;
 export class Stream {
   readonly id: number;
   readonly outbox: Outbox;
-  readonly #port: StreamPort;
+  readonly #port: StreamPort<Stream>;
   readonly #window: ReceiveWindow;
   readonly #openedBy: 'local' | 'remote';
   #events: StreamEvents | undefined;
@@ -34,7 +34,7 @@ export class Stream {
   #isClosed = false;
   #isWriterWaiting = false;
 
-  constructor(id: number, port: StreamPort, openedBy: 'local' | 'remote') {
+  constructor(id: number, port: StreamPort<Stream>, openedBy: 'local' | 'remote') {
     this.id = id;
     this.#port = port;
     this.outbox = new Outbox(id, () => this.#taken());
