@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { ProtocolError, type StreamError } from '../../../tunnel/errors.ts';
 import { Budget } from '../../../tunnel/flow/budget.ts';
-import { Stream, type StreamPort } from '../../../tunnel/session/stream.ts';
+import { Stream } from '../../../tunnel/session/stream.ts';
+import type { StreamPort } from '../../../tunnel/session/stream-port.ts';
 import { Streams } from '../../../tunnel/session/streams.ts';
 import { ErrorCode, FrameType } from '../../../tunnel/wire/codes.ts';
 
@@ -9,7 +10,7 @@ import { ErrorCode, FrameType } from '../../../tunnel/wire/codes.ts';
 function keeping() {
   const streams = new Streams();
   const budget = new Budget(1e9);
-  const port: StreamPort = {
+  const port: StreamPort<Stream> = {
     budget,
     growthFacts: () => ({ nowMs: 0, minRttMs: 0, maxBytes: 0 }),
     wake() {},
