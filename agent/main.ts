@@ -23,7 +23,7 @@ export async function runAgent(config: AgentConfig, { signal }: RunOptions = {})
   const drain = (deadline: AbortSignal) => agent.stop(AbortSignal.any([deadline, AbortSignal.timeout(agent.drainMs)]));
   if (signal === undefined) {
     // The pod's grace period follows timeouts.drain; the deadline only guards against our own hanging.
-    exitOnSignals({ drain, deadlineMs: agent.drainMs + EXIT_MS, log });
+    exitOnSignals({ drain, deadlineMs: () => agent.drainMs + EXIT_MS, log });
     return;
   }
   if (!signal.aborted) {

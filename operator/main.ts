@@ -5,7 +5,7 @@ import { exitOnSignals } from '../process/shutdown.ts';
 import { VERSION } from '../process/version.ts';
 import { type Controller, createController } from './controller/controller.ts';
 import type { OperatorConfig } from './flags.ts';
-import { type KeepOptions, keepCertificates } from './gateway/front/keep-certificates.ts';
+import { type KeepOptions, keepCertificates, renewCertificates } from './gateway/front/keep-certificates.ts';
 import type { ServingCertificate } from './gateway/front/server.ts';
 import { type Gateway, startGateway } from './gateway/gateway.ts';
 import { registerGatewayMetrics } from './gateway/metrics.ts';
@@ -19,8 +19,6 @@ import { NO_SESSIONS, sessionFacts, settlingUntil } from './session-facts.ts';
 import { TunnelViews } from './tunnel-views.ts';
 
 const DEFAULT_AGENT_NAMESPACE = 'clustertunnel-agent';
-/** Serving certificates are looked at this often; they live for 90 days. */
-const CERTIFICATE_CHECK_MS = 12 * 60 * 60 * 1000;
 /** Reviews run beside each other: users wait for them. */
 const REVIEW_CONNECTIONS = 32;
 /** Queued Events and the controller's last writes get this long at the end. */
@@ -46,7 +44,7 @@ export async function runOperator(config: OperatorConfig): Promise<void> {
   const parts = await start(config, log);
   exitOnSignals({
     log,
-    deadlineMs: config.drainSeconds * 1_000 + STOP_EVENTS_MS + 5_000,
+    deadlineMs: () => config.drainSeconds * 1_000 + STOP_EVENTS_MS + 5_000,
     drain: () => stop(parts, config),
   });
   log.info('operator started', {
@@ -63,7 +61,7 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
   const metrics = createOperatorMetrics();
   const { client, reviews } = hubClients(config, metrics);
   const keep: KeepOptions = { ...config, shelf: secretShelf(client, config.namespace), clock, log };
-  const certificates = await keepCertificates(keep);
+  let certificates = await keepCertificates(keep);
   const recording = { client, clock, log, controller: 'clustertunnel.io/controller', instance: config.podName };
   const events = createEventRecorder(recording);
 
@@ -89,10 +87,14 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
   const ops = await startOps(config, controller, () => gateway, metrics.registry);
   // Complete caches first: an agent or a user who came earlier would be told that his key or tunnel does not exist.
   await controller.start();
-  gateway = await openGateway(config, controller, certificates.serving, reviews, log);
-  registerGatewayMetrics(metrics.registry, gateway.counts);
-  const stopRenewal = renewCertificates(keep, gateway, log);
-  return { clients: [client, reviews], controller, gateway, events, ops, stopRenewal };
+  const opened = await openGateway(config, controller, certificates.serving, reviews, log);
+  gateway = opened;
+  registerGatewayMetrics(metrics.registry, opened.counts);
+  const stopRenewal = renewCertificates(keep, (kept) => {
+    certificates = kept;
+    opened.setCertificate(kept.serving);
+  });
+  return { clients: [client, reviews], controller, gateway: opened, events, ops, stopRenewal };
 }
 
 function hubClients(config: OperatorConfig, { apiAnswered: observe }: OperatorMetrics) {
@@ -149,29 +151,16 @@ function openHandles(): Record<string, number> {
   return byKind;
 }
 
-/** Looks at the serving certificate twice a day. The returned function stops it. */
-function renewCertificates(keep: KeepOptions, gateway: Gateway, log: Logger): () => void {
-  let cancel = () => {};
-  const arm = () => {
-    cancel = keep.clock.after(CERTIFICATE_CHECK_MS, () => {
-      keepCertificates(keep)
-        .then(({ serving }) => gateway.setCertificate(serving))
-        .catch((error: unknown) => log.warn('serving certificate not checked', { error }))
-        .finally(arm);
-    });
-  };
-  arm();
-  return () => cancel();
-}
-
-/** Drains users first, then stops deciding, then says the last words. */
+/**
+ * Lets users and agents go while nothing is decided any more: sessions that end now end because this process leaves,
+ * which is no news of a tunnel. Whoever leads next says how they are. Last come the Events that still wait.
+ */
 async function stop(
   { clients, controller, gateway, events, ops, stopRenewal }: Parts,
   config: OperatorConfig,
 ): Promise<void> {
   stopRenewal();
-  await gateway.drain(AbortSignal.timeout(config.drainSeconds * 1_000));
-  await controller.stop();
+  await Promise.all([controller.stop(), gateway.drain(AbortSignal.timeout(config.drainSeconds * 1_000))]);
   await events.stop(STOP_EVENTS_MS);
   await ops.close();
   await Promise.all(clients.map((client) => client.close()));

@@ -3,7 +3,8 @@ import type { Logger } from './log.ts';
 export interface ShutdownOptions {
   /** Drains and closes; gets an aborted signal when the deadline passed. */
   readonly drain: (signal: AbortSignal) => Promise<void>;
-  readonly deadlineMs: number;
+  /** Asked when the signal comes: it may follow live settings. */
+  readonly deadlineMs: () => number;
   readonly log: Logger;
 }
 
@@ -11,11 +12,12 @@ export interface ShutdownOptions {
  * Runs `drain` once on SIGTERM or SIGINT, then exits: 0 when it finished in time, 1 otherwise.
  * A second signal exits at once. An error nobody handled is our bug: logged, exit 1.
  */
-export function exitOnSignals({ drain, deadlineMs, log }: ShutdownOptions): void {
+export function exitOnSignals({ drain, deadlineMs: deadlineNowMs, log }: ShutdownOptions): void {
   let isStopping = false;
   const stop = (signal: NodeJS.Signals) => {
     if (isStopping) process.exit(1);
     isStopping = true;
+    const deadlineMs = deadlineNowMs();
     log.info('shutting down', { signal, deadlineMs });
     const deadline = AbortSignal.timeout(deadlineMs);
     const late = new Promise<never>((_, reject) =>

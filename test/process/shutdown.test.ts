@@ -10,7 +10,8 @@ function run(drain: string, body: string): Promise<{ code: number | null; said: 
     const say = (message, fields) => console.log(message, fields?.error?.message ?? '');
     const log = { error: say, warn: say, info: say, debug: say, child: () => log };
     setInterval(() => {}, 1000);
-    exitOnSignals({ drain: ${drain}, deadlineMs: 20, log });
+    let deadlineMs = 20;
+    exitOnSignals({ drain: ${drain}, deadlineMs: () => deadlineMs, log });
     ${body}`;
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -40,6 +41,13 @@ describe('process/shutdown', function () {
       "process.kill(process.pid, 'SIGTERM');",
       1,
       'no',
+    ],
+    [
+      'has the time that is allowed when the signal comes, not what was allowed at start',
+      '() => new Promise((resolve) => setTimeout(resolve, 200))',
+      "deadlineMs = 20_000; process.kill(process.pid, 'SIGTERM');",
+      0,
+      'shutting down',
     ],
     ['logs an error nobody handled and exits 1', never, "Promise.reject(new Error('our bug'));", 1, 'our bug'],
   ];

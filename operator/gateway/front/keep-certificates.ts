@@ -27,11 +27,36 @@ export interface KeptCertificates {
 export const AUTHORITY_SECRET = 'clustertunnel-ca';
 export const SERVING_SECRET = 'clustertunnel-gateway-tls';
 const TLS_TYPE = 'kubernetes.io/tls';
+/** Certificates are looked at this often; serving ones live for 90 days. */
+const CHECK_EVERY_MS = 12 * 60 * 60 * 1000;
 
 /** The authority and the serving certificate: read, made when missing, renewed when due. Safe to call again, by several replicas. */
 export async function keepCertificates(options: KeepOptions): Promise<KeptCertificates> {
   const authority = await keepAuthority(options);
   return { authority, serving: await keepServing(options, authority) };
+}
+
+/** Looks at both twice a day and hands them over, the authority too: it may have been replaced. The returned function stops it. */
+export function renewCertificates(options: KeepOptions, onKept: (kept: KeptCertificates) => void): () => void {
+  const { clock, log } = options;
+  let isStopped = false;
+  let cancel = () => {};
+  const arm = () => {
+    if (isStopped) return;
+    cancel = clock.after(CHECK_EVERY_MS, () => {
+      keepCertificates(options)
+        .then((kept) => {
+          if (!isStopped) onKept(kept);
+        })
+        .catch((error: unknown) => log.warn('certificates not checked', { error }))
+        .finally(arm);
+    });
+  };
+  arm();
+  return () => {
+    isStopped = true;
+    cancel();
+  };
 }
 
 async function keepAuthority({ shelf, clock, log }: KeepOptions): Promise<KeyPair> {

@@ -2,7 +2,9 @@ import { expect } from 'chai';
 import {
   AUTHORITY_SECRET,
   type KeepOptions,
+  type KeptCertificates,
   keepCertificates,
+  renewCertificates,
   SERVING_SECRET,
   type SecretShelf,
 } from '../../../../operator/gateway/front/keep-certificates.ts';
@@ -120,5 +122,31 @@ describe('operator/gateway/front/keep-certificates', () => {
     expect((await keepCertificates(options())).serving).to.deep.equal(first.serving);
     clock.advance(2 * DAY_MS);
     expect((await keepCertificates(options())).serving).to.not.deep.equal(first.serving);
+  });
+
+  it('hands over both twice a day: an authority that was replaced must reach the agents with what it signed', async () => {
+    const first = await keepCertificates(options());
+    const heard: KeptCertificates[] = [];
+    let hear: () => void = () => {};
+    const stop = renewCertificates(options(), (kept) => {
+      heard.push(kept);
+      hear();
+    });
+    const look = () =>
+      new Promise<void>((resolve) => {
+        hear = resolve;
+        clock.advance(DAY_MS / 2);
+      });
+    await look();
+    expect(heard).to.deep.equal([first]);
+    shelf.secrets.delete(AUTHORITY_SECRET);
+    await new Promise(setImmediate);
+    await look();
+    expect(heard[1]?.authority.cert).not.to.equal(first.authority.cert);
+    expect(heard[1]?.authority.cert).to.equal(shelf.secrets.get(AUTHORITY_SECRET)?.['tls.crt']);
+    expect(heard[1]?.serving.cert).not.to.equal(first.serving.cert);
+    await new Promise(setImmediate);
+    stop();
+    expect(clock.pending).to.equal(0);
   });
 });
