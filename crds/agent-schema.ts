@@ -51,7 +51,7 @@ export const agentSchema = {
       type: 'string',
       minLength: 1,
       maxLength: 512,
-      description: "Image of the agent. Default: the operator's own image.",
+      description: "Image of the agent. Default: the one that the operator's --agent-image names.",
     },
     imagePullPolicy: {
       type: 'string',

@@ -28,6 +28,9 @@ export const REPORT_EVERY_MS = 60_000;
 /** Longest text of a report, in characters. */
 export const MAX_HEALTH_TEXT = 512;
 
+/** What a condition's reason may be, without its rarer signs. Source: metav1.Condition. */
+const REASON = /^[A-Za-z][A-Za-z0-9]{0,127}$/;
+
 /** The document as received. A member that is missing or of the wrong type reads as empty: health never ends a session. */
 export function parseHealthReport(document: unknown): HealthReport {
   const from = typeof document === 'object' && document !== null ? (document as Record<string, unknown>) : {};
@@ -41,7 +44,7 @@ export function parseHealthReport(document: unknown): HealthReport {
   };
   return {
     k8sHealthy: from['k8sHealthy'] === true,
-    reason: text('reason') === '' ? 'Unknown' : text('reason'),
+    reason: REASON.test(text('reason')) ? text('reason') : 'Unknown',
     message: text('message'),
     kubernetesVersion: text('kubernetesVersion'),
     latencyMs: count('latencyMs'),

@@ -105,7 +105,8 @@ const timeoutsSchema = {
       default: '30s',
       min: '0s',
       max: '1h',
-      description: 'How long a stopping agent finishes running requests before it exits.',
+      description:
+        'How long a stopping agent finishes running requests before it exits. The grace period of its pods follows, so a change rolls the pods of a Local agent.',
     }),
   },
 } as const;
@@ -113,7 +114,8 @@ const timeoutsSchema = {
 const reconnectSchema = {
   type: 'object',
   additionalProperties: false,
-  description: 'How an agent that lost its session dials again: for ever, with random delays that grow.',
+  description:
+    'How an agent that lost its session dials again: for ever, with random delays that grow. A change rolls the pods of a Local agent.',
   default: {},
   properties: {
     minBackoff: duration({

@@ -158,6 +158,7 @@ function reconcileDeps(
     placed,
     sessions,
     mint: () => mintAgentToken(randomBytes),
+    unplaced: new Map(),
     find: (name) => caches.tunnels.get(name),
     hasKey: (tunnel) => hasAgentKey(caches, config.namespace, tunnel),
     deploymentOf: (namespace, name) => namespaces.deployment(namespace, name),

@@ -15,15 +15,18 @@ export interface CredentialDeps {
   readonly client: KubeClient;
   readonly now: () => Date;
   readonly mint: () => MintedToken;
+  /** Minted tokens that the agent's Secret was not seen to hold yet, by tunnel. */
+  readonly unplaced: Map<string, string>;
 }
 
 /**
  * The token that the Local agent's Secret must hold: the one it holds, if a known key fits it, else a new one.
- * The hash of a new token is written before anybody sees the token. Should we stop in between, the next round mints
- * again; the oldest key goes when there are more than two.
+ * The hash of a new token is written before anybody sees the token. While the Secret cannot be written, each round offers
+ * the same token again: a new one each time would push out the key that running agents hold. Only a restart in between
+ * mints again; the oldest key goes when there are more than two.
  */
 export async function localToken(
-  { client, now, mint }: CredentialDeps,
+  { client, now, mint, unplaced }: CredentialDeps,
   owner: KeyOwner,
   agentNamespace: string,
   signal: AbortSignal,
@@ -32,9 +35,15 @@ export async function localToken(
   const address = { namespace: agentNamespace, name: agentName(owner.tunnel) };
   const secret = await client.find<DataObject>(RESOURCES.secret, address, signal);
   const held = tokenIn(secret);
-  if (held !== undefined && keyFor(held, seen.keys) !== undefined) return held;
+  if (held !== undefined && keyFor(held, seen.keys) !== undefined) {
+    unplaced.delete(owner.tunnel);
+    return held;
+  }
+  const waiting = unplaced.get(owner.tunnel);
+  if (waiting !== undefined && keyFor(waiting, seen.keys) !== undefined) return waiting;
   const minted = mint();
   await writeAgentKeys(client, owner, seen, withKey(seen.keys, newKey(owner, minted, now())), signal);
+  unplaced.set(owner.tunnel, minted.token);
   return minted.token;
 }
 

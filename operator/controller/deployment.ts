@@ -39,7 +39,7 @@ const SECRET_MODE = 0o440;
 
 /**
  * The agent Deployment. Limits, timeouts and health are not in it: they reach running agents over the session,
- * so that changing them restarts nothing.
+ * so that changing them restarts nothing. But the grace period follows timeouts.drain.
  */
 export function agentDeployment(input: AgentDeploymentInput): DeploymentObject {
   const { tunnel, spec } = input;

@@ -62,12 +62,14 @@ function belongings(deps: FinalizeDeps, tunnel: ClusterTunnel): [Resource, Objec
   ];
 }
 
-async function remove({ client, log }: FinalizeDeps, resource: Resource, address: ObjectAddress, signal: AbortSignal) {
+async function remove(deps: FinalizeDeps, resource: Resource, address: ObjectAddress, signal: AbortSignal) {
+  const { client, log, namespace } = deps;
   try {
     await client.delete(resource, address, signal);
   } catch (error) {
-    // In a namespace where we never had rights nothing of ours can be, and the tunnel must not stay for ever.
-    if (!isForbidden(error)) throw error;
+    // In an agent's namespace where we never had rights nothing of ours can be, and the tunnel must not stay for ever.
+    const isAgents = address.namespace !== undefined && address.namespace !== namespace;
+    if (!isForbidden(error) || !isAgents) throw error;
     log.warn('object not removed', { kind: resource.kind, ...address, error });
   }
 }

@@ -18,6 +18,7 @@ export interface PlaceDeps {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly mint: () => MintedToken;
+  readonly unplaced: Map<string, string>;
   /** The operator's namespace. */
   readonly namespace: string;
   readonly gateway: () => GatewayFacts;
@@ -47,12 +48,13 @@ export async function placeLocal(
   const digest = digestOf([tunnel.metadata.uid, spec, deps.gateway()]);
   let deployment = deps.deploymentOf(spec.agent.namespace, agentName(name));
   if (deployment === undefined || !deps.placed.isCurrent(name, digest)) {
+    const succeeded = deps.placed.begin(name, digest);
     const attempt = await applyAll(deps, tunnel, spec, signal);
     if ('failure' in attempt) {
       deps.placed.forget(name);
       return { hasKey: attempt.failure.step === 'agent', deployment: undefined, failure: attempt.failure };
     }
-    deps.placed.remember(name, digest);
+    succeeded();
     deployment = attempt.deployment;
   }
   const pods = isUnavailable(deployment) ? await podsOf(deps.client, spec.agent.namespace, name, signal) : [];
@@ -62,14 +64,14 @@ export async function placeLocal(
 type Attempt = { readonly deployment: DeploymentObject } | { readonly failure: Failure };
 
 async function applyAll(deps: PlaceDeps, tunnel: ClusterTunnel, spec: Spec, signal: AbortSignal): Promise<Attempt> {
-  const { client, clock, mint, namespace } = deps;
+  const { client, clock, mint, unplaced, namespace } = deps;
   const { name, uid } = tunnel.metadata;
   let doing = `read Secret ${spec.agent.namespace}/${agentName(name)}`;
   let step: Failure['step'] = 'credentials';
   try {
     const owner = { tunnel: name, tunnelUid: uid, namespace };
     const now = () => clock.date();
-    const token = await localToken({ client, now, mint }, owner, spec.agent.namespace, signal);
+    const token = await localToken({ client, now, mint, unplaced }, owner, spec.agent.namespace, signal);
     let applied: KubeObject | undefined;
     for (const object of desired({ tunnel: name, spec, gateway: deps.gateway(), token })) {
       doing = `apply ${describeObject(object)}`;
@@ -82,11 +84,11 @@ async function applyAll(deps: PlaceDeps, tunnel: ClusterTunnel, spec: Spec, sign
   }
 }
 
-/** An existing namespace is left as its owner made it. */
+/** An existing namespace is left as its owner made it: it is created, never applied, so the right to change any is not needed. */
 async function applyOrKeep(client: KubeClient, object: KubeObject, signal: AbortSignal): Promise<KubeObject> {
   if (object.kind === RESOURCES.namespace.kind) {
     const known = await client.find<KubeObject>(RESOURCES.namespace, { name: object.metadata.name }, signal);
-    if (known !== undefined) return known;
+    return known ?? client.create<KubeObject>(RESOURCES.namespace, {}, object, signal);
   }
   return applyObject(client, object, signal);
 }

@@ -10,6 +10,8 @@ const RECHECK_MS = 600_000;
 export class Placed {
   readonly #clock: Clock;
   readonly #byTunnel = new Map<string, { readonly digest: string; readonly atMs: number }>();
+  /** The attempt under way for each tunnel. */
+  readonly #attempts = new Map<string, object>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -21,11 +23,22 @@ export class Placed {
     return known?.digest === digest && this.#clock.nowMs() - known.atMs < RECHECK_MS;
   }
 
-  remember(tunnel: string, digest: string): void {
-    this.#byTunnel.set(tunnel, { digest, atMs: this.#clock.nowMs() });
+  /**
+   * Before applying. Call what it returns on success: the state is current then, unless the tunnel was forgotten meanwhile.
+   * Otherwise a change between our write and its end would be taken for ours.
+   */
+  begin(tunnel: string, digest: string): () => void {
+    const attempt = {};
+    this.#attempts.set(tunnel, attempt);
+    return () => {
+      if (this.#attempts.get(tunnel) !== attempt) return;
+      this.#attempts.delete(tunnel);
+      this.#byTunnel.set(tunnel, { digest, atMs: this.#clock.nowMs() });
+    };
   }
 
   forget(tunnel: string): void {
+    this.#attempts.delete(tunnel);
     this.#byTunnel.delete(tunnel);
   }
 }

@@ -25,7 +25,9 @@ export interface ReconcileResult {
   readonly isFailed?: boolean;
 }
 
-/** Evidence about the API server holds for this many health intervals. */
+/** Two probes of a round may take this long before their report leaves. */
+const PROBES_MS = 15_000;
+/** Evidence about the API server holds for this many health intervals beyond the agent's own rhythm. */
 const EVIDENCE_INTERVALS = 3;
 /** Drift that no watch tells of is repaired after at most this long. */
 const RESYNC_MS = 600_000;
@@ -41,6 +43,7 @@ export async function reconcile(deps: ReconcileDeps, name: string, signal: Abort
   const found = deps.find(name);
   if (found === undefined) {
     deps.placed.forget(name);
+    deps.unplaced.delete(name);
     return {};
   }
   if (found.metadata.deletionTimestamp !== undefined) {
@@ -89,7 +92,8 @@ function observation(
     ...placement,
     sessions: { ...facts, lastDisconnect: facts.lastDisconnect ?? tunnel.status?.lastDisconnect },
     nowMs: deps.clock.nowMs(),
-    evidenceMaxAgeMs: REPORT_EVERY_MS + EVIDENCE_INTERVALS * measured('duration', spec?.health.interval ?? '10s'),
+    evidenceMaxAgeMs:
+      REPORT_EVERY_MS + PROBES_MS + EVIDENCE_INTERVALS * measured('duration', spec?.health.interval ?? '10s'),
   };
 }
 

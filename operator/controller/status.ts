@@ -17,10 +17,7 @@ export function statusOf(seen: Observation, previous: Status | undefined, now: D
     agents: isManual
       ? String(sessions.agents.length)
       : `${deployment?.ready ?? 0}/${deployment?.desired ?? spec?.agent.replicas ?? '?'}`,
-    agent: {
-      ...(versions === '' ? {} : { version: versions }),
-      ...(deployment === undefined ? {} : { desiredReplicas: deployment.desired, readyReplicas: deployment.ready }),
-    },
+    ...agentOf(versions, deployment),
     sessions: sessions.liveSessions,
     gateways: sessions.gateways,
     ...lastDisconnect(seen, previous),
@@ -31,6 +28,14 @@ export function statusOf(seen: Observation, previous: Status | undefined, now: D
 /** Whether anything but the order of conditions differs. */
 export function isSameStatus(a: Status | undefined, b: Status): boolean {
   return a !== undefined && isDeepStrictEqual(sorted(a), sorted(b));
+}
+
+/** Left out when empty: server-side apply makes null of a map whose last field goes, and the schema refuses null. */
+function agentOf(version: string, deployment: Observation['deployment']): Pick<Status, 'agent'> {
+  if (version === '' && deployment === undefined) return {};
+  const replicas =
+    deployment === undefined ? {} : { desiredReplicas: deployment.desired, readyReplicas: deployment.ready };
+  return { agent: { ...(version === '' ? {} : { version }), ...replicas } };
 }
 
 /** A restarted operator has seen no session end, but its predecessor may have. */

@@ -197,6 +197,16 @@ describeOnHub('integration/controller', function () {
     expect(controller.findAgentKey(parseAgentToken(token)?.keyId ?? '')).not.to.equal(undefined);
   });
 
+  it('says that a Manual tunnel has lost its only agent', async () => {
+    facts.set('manual', { liveSessions: 1, gateways: 1, agents: [{ instanceId: 'a', version: '0.1.0' }] });
+    controller.enqueue('manual');
+    await until('a session', () => hasReason('manual', 'Connected', 'SessionOpen'));
+    const lastDisconnect = { time: '2026-01-01T00:00:00.000Z', reason: 'SILENT' };
+    facts.set('manual', { liveSessions: 0, gateways: 0, agents: [], lastDisconnect });
+    controller.enqueue('manual');
+    await until('the loss', () => hasReason('manual', 'Connected', 'SessionLost'));
+  });
+
   it('says what is missing when no manifest can be rendered', async () => {
     const where = { name: 'nobody', namespace: 'clustertunnel-system' };
     const error = await renderManifest(hub.client, where, signal).catch((thrown: unknown) => thrown);

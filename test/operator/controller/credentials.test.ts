@@ -37,8 +37,9 @@ function secrets() {
 }
 
 let seconds = 0;
-const deps = (client: KubeClient) => ({
+const deps = (client: KubeClient, unplaced = new Map<string, string>()) => ({
   client,
+  unplaced,
   now: () => new Date(Date.UTC(2026, 0, 1, 0, 0, seconds++)),
   mint: () => mintAgentToken(randomBytes),
 });
@@ -69,6 +70,33 @@ describe('operator/controller/credentials', () => {
       expect([first, second].every((token) => keyFor(token, keys()) !== undefined)).to.equal(true);
     });
   }
+
+  it('offers the same token until the Secret holds it: the key of a running agent stays valid', async () => {
+    const { client, stored, writes, hold, keys } = secrets();
+    const unplaced = new Map<string, string>();
+    const running = await localToken(deps(client, unplaced), owner, 'agents', signal);
+    hold(running);
+    await localToken(deps(client, unplaced), owner, 'agents', signal);
+    stored.delete('agents/clustertunnel-agent-prod');
+    const offered = await localToken(deps(client, unplaced), owner, 'agents', signal);
+    writes.length = 0;
+    for (let round = 0; round < 3; round++) {
+      expect(await localToken(deps(client, unplaced), owner, 'agents', signal)).to.equal(offered);
+    }
+    expect(writes).to.deep.equal([]);
+    expect(keyFor(running, keys()), 'the key of the running agent').not.to.equal(undefined);
+    hold(offered);
+    await localToken(deps(client, unplaced), owner, 'agents', signal);
+    expect(unplaced.size).to.equal(0);
+  });
+
+  it('mints anew when the keys of a waiting token are gone', async () => {
+    const { client, stored } = secrets();
+    const unplaced = new Map<string, string>();
+    const first = await localToken(deps(client, unplaced), owner, 'agents', signal);
+    stored.delete('system/clustertunnel-keys-prod');
+    expect(await localToken(deps(client, unplaced), owner, 'agents', signal)).not.to.equal(first);
+  });
 
   it('does not take the token of a deleted namesake', async () => {
     const { client, hold } = secrets();

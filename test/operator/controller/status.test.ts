@@ -22,6 +22,14 @@ describe('operator/controller/status', () => {
     expect(statusOf(observation(), undefined, now).agent).to.include({ version: '0.1.0' });
   });
 
+  it('leaves the agent out when nothing is known of it: the API server refuses a map that an apply empties', () => {
+    const spec = specOf({ agent: { placement: 'Manual' } });
+    const sessions = { liveSessions: 0, gateways: 0, agents: [] };
+    expect(statusOf(observation({ spec, deployment: undefined, sessions }), undefined, now)).not.to.have.property(
+      'agent',
+    );
+  });
+
   it('is the same when only the order of conditions differs', () => {
     const status = statusOf(observation(), undefined, now);
     const turned = { ...status, conditions: [...(status.conditions ?? [])].reverse() };
