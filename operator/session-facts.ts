@@ -1,3 +1,4 @@
+import { REPORT_EVERY_MS } from '../crds/health-report.ts';
 import type { SessionFacts } from './controller/observe.ts';
 import type { AgentLink, TunnelFacts } from './gateway/sessions/registry.ts';
 import { isOlder } from './tunnel-views.ts';
@@ -36,9 +37,11 @@ function agentsOf(links: readonly AgentLink[]): { instanceId: string; version: s
 /** The newest report; a healthy one wins over a sick one of the same round, since any agent serves any request. */
 function upstreamOf(links: readonly AgentLink[]): SessionFacts['upstream'] {
   const heard = links.flatMap(({ health }) => (health === undefined ? [] : [health]));
-  const healthy = heard.filter(({ report }) => report.k8sHealthy);
-  const [newest] = (healthy.length > 0 ? healthy : heard).sort((a, b) => b.atMs - a.atMs);
+  const roundMs = Math.max(...heard.map(({ atMs }) => atMs)) - REPORT_EVERY_MS;
+  const round = heard.filter(({ atMs }) => atMs >= roundMs).sort((a, b) => b.atMs - a.atMs);
+  const newest = round.find(({ report }) => report.k8sHealthy) ?? round[0];
   if (newest === undefined) return undefined;
-  const { k8sHealthy, reason, message, kubernetesVersion } = newest.report;
+  const { k8sHealthy, reason, message, kubernetesVersion: version } = newest.report;
+  const kubernetesVersion = version === '' ? undefined : version;
   return { healthy: k8sHealthy, reason, message, kubernetesVersion, observedAtMs: newest.atMs };
 }

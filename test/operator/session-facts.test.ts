@@ -3,7 +3,10 @@ import { parseHealthReport } from '../../crds/health-report.ts';
 import type { AgentLink } from '../../operator/gateway/sessions/registry.ts';
 import { NO_SESSIONS, sessionFacts, settlingUntil } from '../../operator/session-facts.ts';
 
-function link(instanceId: string, health?: { k8sHealthy: boolean; atMs: number }): AgentLink {
+function link(
+  instanceId: string,
+  health?: { k8sHealthy: boolean; atMs: number; kubernetesVersion?: string },
+): AgentLink {
   const report = { reason: 'Probed', message: 'asked', kubernetesVersion: 'v1.36.3' };
   const heard = health && { report: parseHealthReport({ ...report, ...health }), atMs: health.atMs };
   return { tunnel: 'c1', instanceId, agentVersion: '0.1.0', keyId: 'k', health: heard } as AgentLink;
@@ -19,6 +22,11 @@ describe('operator/session-facts', () => {
     });
   });
 
+  it('does not take an old healthy report for more than a fresh sick one', () => {
+    const links = [link('a', { k8sHealthy: true, atMs: 1_000 }), link('b', { k8sHealthy: false, atMs: 90_000 })];
+    expect(sessionFacts({ ...NO_SESSIONS, links }).upstream).to.include({ healthy: false, observedAtMs: 90_000 });
+  });
+
   it('counts sessions, and agents by process', () => {
     const facts = sessionFacts({ ...NO_SESSIONS, links: [link('a'), link('a'), link('b')] });
     expect(facts.liveSessions).to.equal(3);
@@ -30,6 +38,13 @@ describe('operator/session-facts', () => {
     expect(sessionFacts({ ...NO_SESSIONS, links }).upstream).to.include({ healthy: true, observedAtMs: 5 });
     const sick = [link('a', { k8sHealthy: false, atMs: 5 }), link('b', { k8sHealthy: false, atMs: 9 })];
     expect(sessionFacts({ ...NO_SESSIONS, links: sick }).upstream).to.include({ healthy: false, observedAtMs: 9 });
+  });
+
+  it('does not know the version that an agent could not ask for', () => {
+    const links = [link('a', { k8sHealthy: false, atMs: 5, kubernetesVersion: '' })];
+    expect(sessionFacts({ ...NO_SESSIONS, links }).upstream?.kubernetesVersion).to.equal(undefined);
+    const known = [link('a', { k8sHealthy: true, atMs: 5 })];
+    expect(sessionFacts({ ...NO_SESSIONS, links: known }).upstream?.kubernetesVersion).to.equal('v1.36.3');
   });
 
   it('gives the agents of older tunnels time to come back to a gateway that just started', () => {

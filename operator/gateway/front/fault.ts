@@ -12,7 +12,7 @@ export interface Fault {
   readonly code: string;
   readonly hop: Hop;
   readonly message: string;
-  /** Whole seconds. A promise that the request was not executed: client-go repeats even a POST. */
+  /** Whole seconds. A promise that the request was not executed or is a read: client-go repeats even a POST. */
   readonly retryAfterSeconds?: number;
   /** Sends Connection: close. */
   readonly isLast?: boolean;
@@ -28,7 +28,7 @@ interface Row {
   readonly isLast?: boolean;
 }
 
-/** Every answer of the gateway's own. Source: docs/errors.md; kubectl's and client-go's behaviour stands behind each. */
+/** Every answer of the gateway's own. kubectl's and client-go's behaviour stands behind each. */
 const ROWS = {
   unauthorized: { status: 401, reason: 'Unauthorized', hop: 'gateway' },
   forbidden: { status: 403, reason: 'Forbidden', hop: 'gateway' },

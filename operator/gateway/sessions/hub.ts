@@ -23,6 +23,8 @@ import type { Tunnels, TunnelView } from './tunnels.ts';
 
 /** Upgraded connections that have not greeted yet, at once. */
 const MAX_GREETING = 1_000;
+/** Ten replicas, old and new ones during a rollout, and room for who comes back before we noticed that he was gone. */
+export const MAX_SESSIONS_PER_TUNNEL = 64;
 
 export interface HubOptions {
   readonly registry: Registry;
@@ -119,6 +121,9 @@ export class Hub {
         'unauthorized',
         `tunnel "${key.tunnel}" of this token is gone: remove the agent or apply a fresh manifest`,
       );
+    }
+    if (this.#options.registry.facts(key.tunnel).links.length >= MAX_SESSIONS_PER_TUNNEL) {
+      return fault('stream_limit', `tunnel "${key.tunnel}" has ${MAX_SESSIONS_PER_TUNNEL} sessions: run fewer agents`);
     }
     return { key, tunnel };
   }

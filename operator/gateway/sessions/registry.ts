@@ -1,4 +1,4 @@
-import type { HealthReport } from '../../../crds/health-report.ts';
+import { type HealthReport, REPORT_EVERY_MS } from '../../../crds/health-report.ts';
 import type { Clock } from '../../../process/clock.ts';
 import type { GatewaySession } from '../../../tunnel/session/gateway-session.ts';
 import type { SessionEnd } from '../../../tunnel/session/session.ts';
@@ -59,10 +59,13 @@ export class Registry {
     this.#onChange(link.tunnel);
   }
 
-  /** Notes what an agent said of its upstream. */
+  /** Notes what an agent said of its upstream. News only if it says something else, or was long not heard. */
   heard(link: AgentLink, report: HealthReport): void {
-    link.health = { report, atMs: this.#clock.nowMs() };
-    this.#onChange(link.tunnel);
+    const before = link.health;
+    const atMs = this.#clock.nowMs();
+    link.health = { report, atMs };
+    const isNews = before === undefined || atMs - before.atMs > REPORT_EVERY_MS / 2 || isOther(before.report, report);
+    if (isNews) this.#onChange(link.tunnel);
   }
 
   /** By identity. The last one leaving makes the tunnel away. */
@@ -88,4 +91,11 @@ export class Registry {
     this.#entries.set(tunnel, entry);
     return entry;
   }
+}
+
+/** Whether two reports would be told in other words. Latency, memory and counts are for metrics. */
+function isOther(a: HealthReport, b: HealthReport): boolean {
+  const told = ({ k8sHealthy, reason, message, kubernetesVersion }: HealthReport) =>
+    [k8sHealthy, reason, message, kubernetesVersion].join('\n');
+  return told(a) !== told(b);
 }

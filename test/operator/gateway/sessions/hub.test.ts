@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { expect } from 'chai';
 import type { WebSocket } from 'ws';
+import { MAX_SESSIONS_PER_TUNNEL } from '../../../../operator/gateway/sessions/hub.ts';
 import { ErrorCode, FrameType } from '../../../../tunnel/wire/codes.ts';
 import { encode, packMessage } from '../../../../tunnel/wire/encode.ts';
 import { GatewayFixture, SETTINGS, turns, until, whole } from '../../../support/gateway-fixture.ts';
@@ -63,6 +64,12 @@ describe('operator/gateway/sessions/hub', function () {
     for (const token of [fixture.mint('gone'), fixture.mint('leaving'), fixture.mint('c1', 'uid-of-the-first-c1')]) {
       expect(await refusal(fixture.dial({ token }))).to.include({ code: 401, cause: 'unauthorized' });
     }
+  });
+
+  it('refuses a session more than a tunnel may have', async () => {
+    for (let count = 0; count < MAX_SESSIONS_PER_TUNNEL; count++) await fixture.agent();
+    const { code, cause, retryAfter } = await refusal(fixture.dial({ token: fixture.mint() }));
+    expect({ code, cause, retryAfter }).to.deep.equal({ code: 429, cause: 'stream_limit', retryAfter: '1' });
   });
 
   it('refuses agents while it drains, and says when to come back', async () => {

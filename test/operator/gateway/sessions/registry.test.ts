@@ -63,6 +63,18 @@ describe('operator/gateway/sessions/registry', () => {
     expect(changes).to.deep.equal(['c1', 'c1']);
   });
 
+  it('is quiet about a report that says the same, unless it was long not heard', () => {
+    const a = link('c1', 'a');
+    registry.add(a);
+    for (const latencyMs of [3, 4, 5]) registry.heard(a, parseHealthReport({ k8sHealthy: true, latencyMs }));
+    expect(changes).to.deep.equal(['c1', 'c1']);
+    registry.heard(a, parseHealthReport({ k8sHealthy: false }));
+    expect(changes).to.have.length(3);
+    clock.advance(60_000);
+    registry.heard(a, parseHealthReport({ k8sHealthy: false }));
+    expect(changes).to.have.length(4);
+  });
+
   it('forgets a tunnel only when its sessions are gone', () => {
     const a = link('c1', 'a');
     registry.add(a);
