@@ -1,5 +1,5 @@
 import { createClient, type KubeClient } from '../operator/kube/client.ts';
-import { ApiError, UnreachableError } from '../operator/kube/errors.ts';
+import { ApiError, isConflict, isForbidden, UnreachableError } from '../operator/kube/errors.ts';
 import { loadKubeConfig } from '../operator/kube/kube-config.ts';
 import { createTransport } from '../operator/kube/transport.ts';
 import { systemClock } from '../process/clock.ts';
@@ -50,8 +50,16 @@ function asCommandError(error: unknown, server: string): unknown {
     return new CommandError({
       what: `the hub at ${server} refused`,
       why: describeError(error),
-      remedy: error.status === 403 ? 'ask an administrator of the hub for this right' : 'see the message above',
+      remedy: remedyOf(error),
     });
   }
   return error;
+}
+
+function remedyOf(error: ApiError): string {
+  if (isForbidden(error)) return 'ask an administrator of the hub for this right';
+  if (isConflict(error)) return 'somebody else changed the object meanwhile: run the command again';
+  return error.status === 401
+    ? 'log in to the hub again, or name another context with --context'
+    : 'see the reason above';
 }
