@@ -26,6 +26,8 @@ export interface ProbeOptions {
   readonly timeoutMs: number;
 }
 
+/** Whom the probe asks for /version as: whether users get through shows only on their way. */
+const PROBE_USER = 'clustertunnel:probe';
 /** A probe's answer is a sentence, or a version document: more is not read. */
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -34,7 +36,7 @@ interface Answer {
   readonly body: string;
 }
 
-/** Asks /readyz, then /version, with the agent's own rights and without a worker. Never rejects. */
+/** Asks /readyz as the agent itself, then /version as a user whom it impersonates; without a worker. Never rejects. */
 export async function probe(options: ProbeOptions, signal: AbortSignal): Promise<ProbeResult> {
   const { clock, onUnauthorized } = options;
   const startedMs = clock.nowMs();
@@ -43,13 +45,14 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
     return { isHealthy, reason, message, kubernetesVersion, latencyMs };
   };
   try {
-    const ready = await ask(options, '/readyz', signal);
+    const ready = await ask(options, '/readyz', [], signal);
     latencyMs = clock.nowMs() - startedMs;
     if (ready.status === 401) {
       onUnauthorized();
       return say(false, 'CredentialRefused', "the API server does not accept the agent's service account token");
     }
-    const version = await ask(options, '/version', signal);
+    const version = await ask(options, '/version', ['Impersonate-User', PROBE_USER], signal);
+    if (version.status === 403 && version.body.includes('cannot impersonate')) return say(false, ...NO_IMPERSONATION);
     const kubernetesVersion = gitVersionOf(version.body);
     if (ready.status === 200) return say(true, 'Healthy', 'the API server is ready', kubernetesVersion);
     // Who may not ask for readiness can still see that the server answers.
@@ -71,6 +74,12 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
 }
 
 /** Reason and sentence. */
+const NO_IMPERSONATION: readonly [string, string] = [
+  'ImpersonationDenied',
+  "the agent's service account may not impersonate users, so every request is refused: restore its ClusterRoleBinding to clustertunnel-agent",
+];
+
+/** Reason and sentence. */
 function troubleOf(error: unknown, { upstream, timeoutMs }: ProbeOptions): [string, string] {
   if (!(error instanceof Error)) return ['Unreachable', String(error)];
   if (error instanceof ProbeTimeout) return ['Timeout', `${upstream.url} did not answer within ${timeoutMs} ms`];
@@ -83,7 +92,12 @@ class ProbeTimeout extends Error {
 }
 
 /** One small request. @throws when there is no whole answer in time. */
-async function ask(options: ProbeOptions, path: string, signal: AbortSignal): Promise<Answer> {
+async function ask(
+  options: ProbeOptions,
+  path: string,
+  identity: readonly string[],
+  signal: AbortSignal,
+): Promise<Answer> {
   const { upstream, clock, timeoutMs } = options;
   const token = await options.token();
   const abort = new AbortController();
@@ -97,6 +111,7 @@ async function ask(options: ProbeOptions, path: string, signal: AbortSignal): Pr
     `Bearer ${token}`,
     'User-Agent',
     'clustertunnel-agent',
+    ...identity,
   ];
   const request = { method: 'GET', path, headers, body: undefined, headersTimeoutMs: timeoutMs };
   try {

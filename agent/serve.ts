@@ -112,7 +112,7 @@ export class Server {
   #ended(head: RequestHead, startedMs: number, end: ExchangeEnd): void {
     const { clock, log, onExchangeEnd } = this.#options;
     const nowMs = clock.nowMs();
-    if (end.status !== undefined && end.status < 500 && end.status !== 401) this.#lastAnswerMs = nowMs;
+    if (isGoodAnswer(end.status)) this.#lastAnswerMs = nowMs;
     onExchangeEnd(end);
     log.debug('exchange ended', {
       trace_id: head.traceId,
@@ -138,4 +138,9 @@ export class Server {
       log.warn('limits ignored', { error });
     }
   }
+}
+
+/** Whether an answer shows that users get through. A 403 does not: the agent itself may lack the right to impersonate. */
+function isGoodAnswer(status: number | undefined): boolean {
+  return status !== undefined && status < 500 && status !== 401 && status !== 403;
 }

@@ -55,6 +55,19 @@ describe('agent/probe', () => {
     });
   }
 
+  it('takes the way of a user: without the right to impersonate nothing is healthy', async () => {
+    stub.answer = (request, response) => {
+      const asUser = request.headers['impersonate-user'];
+      if (asUser === undefined) return response.end('ok');
+      const message = `users "${asUser}" is forbidden: User "agent" cannot impersonate resource "users"`;
+      return response.writeHead(403).end(JSON.stringify({ kind: 'Status', message }));
+    };
+    const result = await ask();
+    expect(result).to.include({ isHealthy: false, reason: 'ImpersonationDenied' });
+    expect(result.message).to.match(/may not impersonate users.*ClusterRoleBinding/);
+    expect(stub.last.rawHeaders).to.include('clustertunnel:probe');
+  });
+
   it('says why the server cannot be reached', async () => {
     await stub.close();
     const result = await ask();

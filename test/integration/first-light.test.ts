@@ -234,6 +234,25 @@ describe('first light: a user with a hub and a cluster behind NAT', () => {
     await lab.waitReady(MANUAL);
   });
 
+  it('the agent loses the right to impersonate: the tunnel is not Ready, and says what to restore', async () => {
+    const binding = ['clusterrolebinding', `clustertunnel-agent-${MANUAL}`];
+    await lab.hub(['patch', 'ct', MANUAL, '--type=merge', '-p', '{"spec":{"health":{"interval":"1s"}}}']);
+    const { stdout: saved } = await lab.lab.kubectl(lab.target, ['get', ...binding, '-o', 'json']);
+    await lab.lab.kubectl(lab.target, ['delete', ...binding]);
+    const jsonpath = 'jsonpath={.status.conditions[?(@.type=="Ready")]}';
+    const ready = await until('the condition', async () => {
+      const { stdout } = await lab.hub(['get', 'ct', MANUAL, '-o', jsonpath]);
+      const seen = JSON.parse(stdout) as { status: string; reason: string; message: string };
+      return seen.status === 'False' ? seen : undefined;
+    });
+    expect(ready.reason).to.equal('ImpersonationDenied');
+    expect(ready.message).to.contain('restore its ClusterRoleBinding');
+    const { metadata, ...rest } = JSON.parse(saved) as { metadata: { name: string; labels: object } };
+    const again = { ...rest, metadata: { name: metadata.name, labels: metadata.labels } };
+    await lab.lab.kubectl(lab.target, ['apply', '-f', '-'], { input: JSON.stringify(again) });
+    await lab.waitReady(MANUAL);
+  });
+
   it('the operator restarts: it keeps its CA and keys, and agents come back', async () => {
     const authority = async () =>
       (await lab.hub(['-n', 'clustertunnel-system', 'get', 'secret', 'clustertunnel-ca', '-o', 'jsonpath={.data}']))

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
+import { QuietLog } from '../../../process/quiet-log.ts';
 import { traceIdOf } from '../../../process/trace.ts';
 import { crossing, headerOf } from '../../../tunnel/request-headers.ts';
 import type { Identity, RawHeaders } from '../../../tunnel/wire/head.ts';
@@ -37,11 +38,13 @@ interface Allowed {
 /** parse → authenticate → authorise → admit → forward, for one client request. */
 export class Handler {
   readonly #options: HandlerOptions;
+  readonly #warnings: QuietLog;
   #active = 0;
   #isDraining = false;
 
   constructor(options: HandlerOptions) {
     this.#options = options;
+    this.#warnings = new QuietLog(options.log, options.clock);
   }
 
   /** Requests that have no answer yet, or whose answer still flows. */
@@ -122,7 +125,7 @@ export class Handler {
   }
 
   #unavailable(step: string, error: unknown): Fault {
-    this.#options.log.warn('hub cannot answer', { step, error });
+    this.#warnings.warn('hub cannot answer', { step, error });
     return fault('auth_unavailable', `the hub cannot ${step} requests now`);
   }
 
