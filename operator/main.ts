@@ -78,10 +78,11 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
       caBundle: () => certificates.authority.cert,
       defaultAgentNamespace: DEFAULT_AGENT_NAMESPACE,
     },
-    sessions: (tunnel) => ({
-      ...sessionFacts(gateway?.facts(tunnel) ?? NO_SESSIONS),
-      settlingUntilMs: settlingUntil(controller.tunnels.get(tunnel)?.metadata.creationTimestamp, started),
-    }),
+    sessions: (tunnel) => {
+      const facts = gateway?.facts(tunnel) ?? NO_SESSIONS;
+      const createdAt = controller.tunnels.get(tunnel)?.metadata.creationTimestamp;
+      return { ...sessionFacts(facts), settlingUntilMs: settlingUntil(createdAt, started, facts) };
+    },
     onTunnel: (name) => gateway?.tunnelChanged(name),
   });
   const ops = await startOps(config, controller, () => gateway, metrics.registry);

@@ -6,11 +6,16 @@ import { isOlder } from './tunnel-views.ts';
 /** Agents wait at most reconnect.maxBackoff (30 s unless told) before they dial again; then they greet. */
 const SETTLE_MS = 35_000;
 
-/** Until when a tunnel's agents may be on their way back to a gateway that just started; undefined for younger tunnels. */
+/**
+ * Until when a tunnel's agents may be on their way back to a gateway that just started; undefined for
+ * younger tunnels, and once the gateway itself has seen a session end.
+ */
 export function settlingUntil(
   creationTimestamp: string | undefined,
   started: { readonly date: Date; readonly ms: number },
+  { lastDisconnect }: TunnelFacts,
 ): number | undefined {
+  if (lastDisconnect !== undefined) return undefined;
   return isOlder(creationTimestamp, started.date) ? started.ms + SETTLE_MS : undefined;
 }
 

@@ -45,7 +45,8 @@ function viewOf({ metadata, spec }: ClusterTunnel, startedAt: Date): TunnelView 
   };
 }
 
-/** Whether an object of this creationTimestamp (RFC 3339, whole seconds) is older than `date`. */
+/** Whether an object of this creationTimestamp (RFC 3339, whole seconds) is older than `date`; not in the same second. */
 export function isOlder(creationTimestamp: string | undefined, date: Date): boolean {
-  return creationTimestamp !== undefined && Date.parse(creationTimestamp) < date.getTime();
+  const seconds = Math.floor(date.getTime() / 1_000);
+  return creationTimestamp !== undefined && Date.parse(creationTimestamp) / 1_000 < seconds;
 }

@@ -49,8 +49,14 @@ describe('operator/session-facts', () => {
 
   it('gives the agents of older tunnels time to come back to a gateway that just started', () => {
     const started = { date: new Date('2026-11-22T12:00:00Z'), ms: 1_000 };
-    expect(settlingUntil('2026-11-22T11:00:00Z', started)).to.equal(36_000);
-    expect(settlingUntil('2026-11-22T12:00:05Z', started)).to.equal(undefined);
-    expect(settlingUntil(undefined, started)).to.equal(undefined);
+    expect(settlingUntil('2026-11-22T11:00:00Z', started, NO_SESSIONS)).to.equal(36_000);
+    expect(settlingUntil('2026-11-22T12:00:05Z', started, NO_SESSIONS)).to.equal(undefined);
+    expect(settlingUntil(undefined, started, NO_SESSIONS)).to.equal(undefined);
+  });
+
+  it('knows better once it has seen a session end', () => {
+    const started = { date: new Date('2026-11-22T12:00:00Z'), ms: 1_000 };
+    const seen = { ...NO_SESSIONS, lastDisconnect: { time: '2026-11-22T12:00:10Z', reason: 'cut' } };
+    expect(settlingUntil('2026-11-22T11:00:00Z', started, seen)).to.equal(undefined);
   });
 });

@@ -42,6 +42,14 @@ describe('operator/tunnel-views', () => {
     expect(views.get('c1')).to.equal(undefined);
   });
 
+  it('does not take a tunnel of the same second for older: a creationTimestamp has no fractions', () => {
+    const started = new Date('2026-11-22T12:00:00.900Z');
+    found = tunnel({ creationTimestamp: '2026-11-22T12:00:00Z' });
+    expect(new TunnelViews(() => found, started).get('c1')?.predatesGateway).to.equal(false);
+    found = tunnel({ creationTimestamp: '2026-11-22T11:59:59Z', generation: 2 });
+    expect(new TunnelViews(() => found, started).get('c1')?.predatesGateway).to.equal(true);
+  });
+
   it('tells tunnels from before the gateway from those made since', () => {
     expect(views.get('c1')?.predatesGateway).to.equal(true);
     found = tunnel({ uid: 'u3', creationTimestamp: '2026-11-22T12:00:01Z' });

@@ -64,7 +64,7 @@ async function keepAuthority({ shelf, clock, log }: KeepOptions): Promise<KeyPai
   if (kept !== undefined) return authorityIn(kept);
   const made = await issueAuthority(clock.date());
   if (await shelf.create(AUTHORITY_SECRET, TLS_TYPE, dataOf(made))) {
-    log.info('certificate authority created', { secret: AUTHORITY_SECRET });
+    log.info('certificate authority created', { object: `Secret ${AUTHORITY_SECRET}` });
     return made;
   }
   return authorityIn(await shelf.read(AUTHORITY_SECRET));
@@ -88,7 +88,7 @@ async function keepServing(
   if (kept !== undefined && reason === undefined) return kept;
   const made = await issueServing(authority, names, clock.date());
   await shelf.replace(SERVING_SECRET, TLS_TYPE, dataOf(made));
-  log.info('serving certificate issued', { secret: SERVING_SECRET, reason, names });
+  log.info('serving certificate issued', { object: `Secret ${SERVING_SECRET}`, reason, names });
   return made;
 }
 
