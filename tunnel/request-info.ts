@@ -42,7 +42,7 @@ const LONG_RUNNING_SUBRESOURCES: ReadonlySet<string> = new Set(['attach', 'exec'
 export function requestInfo(method: string, path: string): RequestInfo {
   const end = path.indexOf('?');
   const plain = end < 0 ? path : path.slice(0, end);
-  const query = queryOf(end < 0 ? '' : path.slice(end + 1));
+  const query = end < 0 ? '' : path.slice(end + 1);
   const parts = plain
     .split('/')
     .filter((part) => part !== '')
@@ -96,11 +96,12 @@ function targetOf(parts: readonly string[], verb: string) {
   return { namespace, resource, name, subresource: verb === 'proxy' ? '' : subresource };
 }
 
-/** Without a name, get is list or watch, and delete is deletecollection. */
-function collection(verb: string, name: string, query: URLSearchParams): { verb: string; name: string } {
+/** Without a name, get is list or watch, and delete is deletecollection. Only then the query says anything. */
+function collection(verb: string, name: string, queryText: string): { verb: string; name: string } {
   if (name !== '') return { verb, name };
   if (verb === 'delete') return { verb: 'deletecollection', name };
   if (verb !== 'get') return { verb, name };
+  const query = queryOf(queryText);
   return { verb: isWatch(query) ? 'watch' : 'list', name: selectedName(query) };
 }
 

@@ -157,7 +157,7 @@ export class Handler {
       },
     });
     let leave = () => {};
-    const headers = [...crossing(request.rawHeaders)];
+    const headers = crossing(request.rawHeaders);
     leave = admission.admit({
       tunnel: route.tunnel,
       pool: route.isLongRunning ? 'longRunning' : 'ordinary',
