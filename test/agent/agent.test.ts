@@ -9,7 +9,8 @@ import { parseHealthReport } from '../../crds/health-report.ts';
 import { silentLogger } from '../../process/log.ts';
 import { ErrorCode } from '../../tunnel/wire/codes.ts';
 import { StubUpstream, valuesOf } from '../support/stub-upstream.ts';
-import { over, until } from './bench.ts';
+import { until } from '../support/turns.ts';
+import { over } from './bench.ts';
 import { StubGateway } from './stub-gateway.ts';
 
 const NEVER = new AbortController().signal;

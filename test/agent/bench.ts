@@ -10,7 +10,8 @@ import { Budget } from '../../tunnel/flow/budget.ts';
 import type { AgentSession } from '../../tunnel/session/agent-session.ts';
 import { GatewayEnd, type Owner } from '../conformance/harness.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { type TransportPair, transportPair, turn } from '../support/transport-pair.ts';
+import { type TransportPair, transportPair } from '../support/transport-pair.ts';
+import { until } from '../support/turns.ts';
 
 const MEBIBYTE = 2 ** 20;
 
@@ -92,11 +93,6 @@ export class Bench {
     await until(() => this.busy === 0);
     await this.upstream.close();
   }
-}
-
-/** Turns the event loop until `isSo`; mocha's timeout is the deadline. */
-export async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await turn();
 }
 
 /** Resolves when a stream's owner has heard its last. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { filesToAppear, readGatewayCredentials, ServiceAccount } from '../../agent/credentials.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { until } from './bench.ts';
+import { until } from '../support/turns.ts';
 
 const PEM = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
 const messageOf = (attempt: Promise<unknown>) =>

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { connectGateway, DialError } from '../../agent/dial.ts';
 import { CONNECT_PATH, SUBPROTOCOL } from '../../tunnel/session/settings.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { until } from './bench.ts';
+import { until } from '../support/turns.ts';
 import { StubGateway } from './stub-gateway.ts';
 
 const TOKEN = 'ct1.abcdefghij.secret';

@@ -12,7 +12,7 @@ import { ErrorCode } from '../../tunnel/wire/codes.ts';
 import { GatewayEnd, HELLO } from '../conformance/harness.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { type TransportPair, transportPair, turn } from '../support/transport-pair.ts';
-import { until } from './bench.ts';
+import { until } from '../support/turns.ts';
 
 /** A connection attempt that waits for the test's decision. */
 interface Attempt {

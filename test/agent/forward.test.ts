@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { ErrorCode } from '../../tunnel/wire/codes.ts';
 import { StubUpstream, valuesOf } from '../support/stub-upstream.ts';
-import { Bench, over, until } from './bench.ts';
+import { until } from '../support/turns.ts';
+import { Bench, over } from './bench.ts';
 
 const MEBIBYTE = 2 ** 20;
 

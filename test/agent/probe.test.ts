@@ -4,7 +4,7 @@ import { Upstream } from '../../agent/upstream.ts';
 import { parseHealthReport } from '../../crds/health-report.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { StubUpstream } from '../support/stub-upstream.ts';
-import { until } from './bench.ts';
+import { until } from '../support/turns.ts';
 
 const NEVER = new AbortController().signal;
 

@@ -2,7 +2,17 @@ import { expect } from 'chai';
 import { ErrorCode, FrameType } from '../../tunnel/wire/codes.ts';
 import type { Frame } from '../../tunnel/wire/frame.ts';
 import type { RequestHead } from '../../tunnel/wire/head.ts';
-import { AgentEnd, expectNothingLeft, GatewayEnd, GET, HELLO, type Line, OK, Stranger } from './harness.ts';
+import {
+  AgentEnd,
+  expectNothingLeft,
+  GatewayEnd,
+  GET,
+  greetedByStranger,
+  HELLO,
+  type Line,
+  OK,
+  Stranger,
+} from './harness.ts';
 
 const data = (streamId: number, text = 'x', isEnd = false): Frame => ({
   type: FrameType.Data,
@@ -68,11 +78,7 @@ const AGAINST_AGENT: readonly (readonly [sentence: string, frames: readonly Fram
 /** A peer that breaks rules ends its session, and takes nothing with it. */
 export function describeAbuse(pair: () => Promise<Line>): void {
   const besideGateway = async (request: Partial<RequestHead> = {}) => {
-    const line = await pair();
-    const gateway = new GatewayEnd(line.gateway);
-    const stranger = new Stranger(line.agent);
-    stranger.hello();
-    await line.settle();
+    const { line, gateway, stranger } = await greetedByStranger(pair);
     const owner = gateway.open(request);
     await line.settle();
     return { line, gateway, stranger, owner };

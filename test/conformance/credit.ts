@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { ErrorCode, FrameType } from '../../tunnel/wire/codes.ts';
 import { joined } from './exchange.ts';
-import { expectNothingLeft, GatewayEnd, type Line, OK, Stranger } from './harness.ts';
+import { expectNothingLeft, greetedByStranger, type Line, OK } from './harness.ts';
 
 const INITIAL = 16 * 1024;
 
@@ -9,11 +9,7 @@ const INITIAL = 16 * 1024;
 export function describeCredit(pair: () => Promise<Line>): void {
   describe('credit', () => {
     it('ends the session with FLOW_CONTROL when the peer overruns its credit', async () => {
-      const line = await pair();
-      const gateway = new GatewayEnd(line.gateway);
-      const stranger = new Stranger(line.agent);
-      stranger.hello();
-      await line.settle();
+      const { line, gateway, stranger } = await greetedByStranger(pair);
       const owner = gateway.open();
       owner.isReading = false;
       await line.settle();
@@ -29,11 +25,7 @@ export function describeCredit(pair: () => Promise<Line>): void {
     });
 
     it('ends the session with FLOW_CONTROL when credit passes 2^31-1', async () => {
-      const line = await pair();
-      const gateway = new GatewayEnd(line.gateway);
-      const stranger = new Stranger(line.agent);
-      stranger.hello();
-      await line.settle();
+      const { line, gateway, stranger } = await greetedByStranger(pair);
       gateway.open();
       await line.settle();
       stranger.say({ type: FrameType.Window, streamId: 1, creditBytes: 2 ** 31 - 1 });

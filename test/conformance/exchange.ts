@@ -1,7 +1,16 @@
 import { expect } from 'chai';
 import { Budget } from '../../tunnel/flow/budget.ts';
 import { ErrorCode, FrameType } from '../../tunnel/wire/codes.ts';
-import { AgentEnd, type EndOptions, expectNothingLeft, GatewayEnd, GET, type Line, OK, Stranger } from './harness.ts';
+import {
+  AgentEnd,
+  type EndOptions,
+  expectNothingLeft,
+  GatewayEnd,
+  GET,
+  greetedByStranger,
+  type Line,
+  OK,
+} from './harness.ts';
 
 /** Two ends that have greeted each other. */
 export async function joined(pair: () => Promise<Line>, forAgent: EndOptions = {}, forGateway: EndOptions = {}) {
@@ -124,11 +133,7 @@ export function describeExchange(pair: () => Promise<Line>): void {
     });
 
     it('answers a reset with nothing, also when the owner resets in its error handler', async () => {
-      const line = await pair();
-      const gateway = new GatewayEnd(line.gateway);
-      const stranger = new Stranger(line.agent);
-      stranger.hello();
-      await line.settle();
+      const { line, gateway, stranger } = await greetedByStranger(pair);
       const owner = gateway.open();
       owner.onError = (error) => {
         owner.errors.push(error);
@@ -142,11 +147,7 @@ export function describeExchange(pair: () => Promise<Line>): void {
     });
 
     it('sends nothing for a stream that was reset before its OPEN was written, and has its slot back', async () => {
-      const line = await pair();
-      const gateway = new GatewayEnd(line.gateway);
-      const stranger = new Stranger(line.agent);
-      stranger.hello();
-      await line.settle();
+      const { line, gateway, stranger } = await greetedByStranger(pair);
       const owner = gateway.open();
       expect(gateway.gateway.freeSlots('ordinary')).to.equal(7);
       owner.stream.reset(ErrorCode.Cancel);

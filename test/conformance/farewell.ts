@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { ErrorCode, FrameType } from '../../tunnel/wire/codes.ts';
 import { joined } from './exchange.ts';
-import { AgentEnd, expectNothingLeft, GatewayEnd, GET, type Line, OK, Stranger } from './harness.ts';
+import { AgentEnd, expectNothingLeft, GatewayEnd, GET, greetedByStranger, type Line, OK } from './harness.ts';
 
 /** GOAWAY, draining, lost sessions, silence: what is known about each request afterwards. */
 export function describeFarewell(pair: () => Promise<Line>): void {
@@ -37,11 +37,7 @@ export function describeFarewell(pair: () => Promise<Line>): void {
     }
 
     it('knows that streams beyond the last one the agent saw were not executed', async () => {
-      const line = await pair();
-      const gateway = new GatewayEnd(line.gateway);
-      const stranger = new Stranger(line.agent);
-      stranger.hello();
-      await line.settle();
+      const { line, gateway, stranger } = await greetedByStranger(pair);
       const owners = [gateway.open(), gateway.open(), gateway.open()];
       await line.settle();
       const document = { lastStreamId: 1, code: ErrorCode.Draining, reason: 'bye' };
@@ -56,11 +52,7 @@ export function describeFarewell(pair: () => Promise<Line>): void {
     });
 
     it('does not believe a GOAWAY that denies a stream which was answered', async () => {
-      const line = await pair();
-      const gateway = new GatewayEnd(line.gateway);
-      const stranger = new Stranger(line.agent);
-      stranger.hello();
-      await line.settle();
+      const { line, gateway, stranger } = await greetedByStranger(pair);
       const owner = gateway.open();
       await line.settle();
       stranger.say({ type: FrameType.Head, streamId: 1, isEnd: false, head: OK });
@@ -130,11 +122,7 @@ export function describeFarewell(pair: () => Promise<Line>): void {
     });
 
     it('does not write waiting requests in its last words: they stay not executed', async () => {
-      const line = await pair();
-      const gateway = new GatewayEnd(line.gateway);
-      const stranger = new Stranger(line.agent);
-      stranger.hello();
-      await line.settle();
+      const { line, gateway, stranger } = await greetedByStranger(pair);
       const owner = gateway.open({}, true);
       gateway.gateway.session.close(ErrorCode.Revoked, 'the tunnel was deleted');
       await line.settle();
@@ -173,11 +161,7 @@ export function describeFarewell(pair: () => Promise<Line>): void {
     });
 
     it('is dead after three silent intervals, and leaves no timer', async () => {
-      const line = await pair();
-      const gateway = new GatewayEnd(line.gateway);
-      const stranger = new Stranger(line.agent);
-      stranger.hello();
-      await line.settle();
+      const { line, gateway } = await greetedByStranger(pair);
       const owner = gateway.open();
       await line.settle();
       gateway.clock.advance(29_999);

@@ -294,3 +294,13 @@ export function expectNothingLeft(...ends: readonly (GatewayEnd | AgentEnd)[]): 
     expect(end.ends, 'onEnd').to.have.length(1);
   }
 }
+
+/** A gateway whose agent is a stranger that has greeted. */
+export async function greetedByStranger(pair: () => Promise<Line>) {
+  const line = await pair();
+  const gateway = new GatewayEnd(line.gateway);
+  const stranger = new Stranger(line.agent);
+  stranger.hello();
+  await line.settle();
+  return { line, gateway, stranger };
+}

@@ -21,6 +21,7 @@ import { WEBSOCKET_OPTIONS, websocketTransport } from '../../tunnel/session/webs
 import type { Document, Goaway, Slots } from '../../tunnel/wire/documents.ts';
 import type { RawHeaders, RequestHead } from '../../tunnel/wire/head.ts';
 import { ManualClock } from './manual-clock.ts';
+import { turns, until } from './turns.ts';
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -42,23 +43,6 @@ export const SETTINGS: AgentSettings = {
   reconnect: { minBackoffMs: 1_000, maxBackoffMs: 30_000 },
   health: { intervalMs: 10_000 },
 };
-
-/** A test that waits in vain says for what, instead of turning for ever. */
-const IN_VAIN_MS = 10_000;
-
-/** Turns the event loop until it is so. */
-export async function until(isSo: () => boolean): Promise<void> {
-  const giveUpAt = performance.now() + IN_VAIN_MS;
-  while (!isSo()) {
-    if (performance.now() > giveUpAt) throw new Error(`waited in vain for ${isSo}`);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
-/** Some turns of the event loop, for what must not happen. */
-export async function turns(count = 50): Promise<void> {
-  for (let at = 0; at < count; at++) await new Promise((resolve) => setImmediate(resolve));
-}
 
 /** One request as the scripted agent sees it. */
 export class Served implements StreamEvents {

@@ -2,16 +2,8 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { expect } from 'chai';
 import { ErrorCode } from '../../../tunnel/wire/codes.ts';
-import {
-  type Answer,
-  bodyOf,
-  GatewayFixture,
-  PROTOCOLS,
-  type Served,
-  turns,
-  until,
-  whole,
-} from '../../support/gateway-fixture.ts';
+import { type Answer, bodyOf, GatewayFixture, PROTOCOLS, type Served, whole } from '../../support/gateway-fixture.ts';
+import { turns, until } from '../../support/turns.ts';
 
 const MEBIBYTE = 1024 * 1024;
 /** Joined tests: a machine that is busy elsewhere must not fail them. */

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { GatewayFixture, PROTOCOLS, TOKENS, turns, until, whole } from '../../../support/gateway-fixture.ts';
+import { GatewayFixture, PROTOCOLS, TOKENS, whole } from '../../../support/gateway-fixture.ts';
+import { turns, until } from '../../../support/turns.ts';
 
 const PODS = '/clusters/c1/api/v1/namespaces/default/pods';
 

@@ -1,14 +1,7 @@
 import { expect } from 'chai';
 import { ErrorCode } from '../../../../tunnel/wire/codes.ts';
-import {
-  bodyOf,
-  GatewayFixture,
-  type RawConnection,
-  type Served,
-  turns,
-  until,
-  whole,
-} from '../../../support/gateway-fixture.ts';
+import { bodyOf, GatewayFixture, type RawConnection, type Served, whole } from '../../../support/gateway-fixture.ts';
+import { turns, until } from '../../../support/turns.ts';
 
 /** Joined tests: a machine that is busy elsewhere must not fail them. */
 const BUSY_MACHINE_MS = 15_000;

@@ -5,7 +5,8 @@ import type { WebSocket } from 'ws';
 import { MAX_SESSIONS_PER_TUNNEL } from '../../../../operator/gateway/sessions/hub.ts';
 import { ErrorCode, FrameType } from '../../../../tunnel/wire/codes.ts';
 import { encode, packMessage } from '../../../../tunnel/wire/encode.ts';
-import { GatewayFixture, SETTINGS, turns, until, whole } from '../../../support/gateway-fixture.ts';
+import { GatewayFixture, SETTINGS, whole } from '../../../support/gateway-fixture.ts';
+import { turns, until } from '../../../support/turns.ts';
 
 const PODS = '/clusters/c1/api/v1/pods';
 
