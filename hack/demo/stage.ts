@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ApiClient } from '../lab/api/client.ts';
-import { writeKubeconfig } from '../lab/cluster/kubeconfig.ts';
+import type { ApiClient } from '../lab/api/client.ts';
+import { GatewayAccess } from '../lab/gateway-access.ts';
 import { clientOf } from '../lab/kubeconfig-client.ts';
 import { type KubectlOptions, type KubectlResult, kubectl } from '../lab/kubectl.ts';
 import type { Progress } from '../lab/progress.ts';
@@ -22,7 +22,7 @@ export class Stage {
   readonly progress: Progress;
   readonly #kubectl: string;
   readonly #users: NonNullable<LabState['users']>;
-  #caPem = '';
+  #access: GatewayAccess | undefined;
 
   constructor(folder: string, state: LabState, progress: Progress) {
     const [hub, target] = state.clusters;
@@ -63,38 +63,26 @@ export class Stage {
     return clientOf(cluster.kubeconfig);
   }
 
-  /** Reads the gateway's CA from the ConfigMap that the operator publishes. */
-  async readAuthority(): Promise<void> {
-    const args = [
-      '-n',
-      'clustertunnel-system',
-      'get',
-      'configmap',
-      'clustertunnel-gateway',
-      '-o',
-      'jsonpath={.data.ca\\.crt}',
-    ];
-    this.#caPem = (await this.kubectl(this.hub, args)).stdout;
-    writeFileSync(join(this.folder, 'gateway-ca.crt'), this.#caPem);
+  /** Finds the way through the gateway; it is there once the operator runs. */
+  async openGateway(): Promise<void> {
+    const { folder, gatewayUrl } = this;
+    this.#access = await GatewayAccess.open({ folder, gatewayUrl, hub: (args) => this.kubectl(this.hub, args) });
+    writeFileSync(join(folder, 'gateway-ca.crt'), this.#access.caPem);
   }
 
   /** A kubeconfig of `user` whose server is a tunnel; the path of the file. */
   kubeconfigFor(user: UserName, tunnel: string): string {
-    const path = join(this.folder, `${user}@${tunnel}.kubeconfig`);
-    const url = `${this.gatewayUrl}/clusters/${tunnel}`;
-    writeKubeconfig(path, {
-      cluster: tunnel,
-      url,
-      caPem: this.#caPem,
-      user,
-      credential: { token: this.#users[user].token },
-    });
-    return path;
+    return this.#gateway.kubeconfigFor(this.#users[user], tunnel);
   }
 
   /** A client of the gateway as `user`, for what kubectl does not show: raw bytes. Paths start with /clusters/. */
   throughGateway(user: UserName): ApiClient {
-    return new ApiClient({ url: this.gatewayUrl, caPem: this.#caPem, token: this.#users[user].token });
+    return this.#gateway.client(this.#users[user]);
+  }
+
+  get #gateway(): GatewayAccess {
+    if (this.#access === undefined) throw new Error('the operator is not installed yet');
+    return this.#access;
   }
 
   /** The audit records of `cluster` whose URI holds `text`. */

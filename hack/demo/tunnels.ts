@@ -15,7 +15,7 @@ export const tunnelSteps: readonly Step[] = [
     run: async (stage, show) => {
       const { folder, gatewayUrl, hub, kubectlProgram, progress } = stage;
       await installOperator({ folder, gatewayUrl, hubKubeconfig: hub.kubeconfig, kubectl: kubectlProgram, progress });
-      await stage.readAuthority();
+      await stage.openGateway();
       show(`kubectl apply -k config/default   # gateway at ${gatewayUrl}`);
     },
   },

@@ -3,9 +3,9 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { ApiClient } from '../../hack/lab/api/client.ts';
+import type { ApiClient } from '../../hack/lab/api/client.ts';
 import { findBinaries } from '../../hack/lab/binaries.ts';
-import { writeKubeconfig } from '../../hack/lab/cluster/kubeconfig.ts';
+import { GatewayAccess } from '../../hack/lab/gateway-access.ts';
 import { installOperator } from '../../hack/lab/install.ts';
 import type { KubectlOptions, KubectlResult } from '../../hack/lab/kubectl.ts';
 import { type Cluster, type Lab, startLab } from '../../hack/lab/lab.ts';
@@ -16,7 +16,7 @@ import type { UserName } from '../../hack/lab/users.ts';
 export class InstalledLab {
   readonly lab: Lab;
   readonly dir: string;
-  #caPem = '';
+  #access: GatewayAccess | undefined;
 
   private constructor(lab: Lab, dir: string) {
     this.lab = lab;
@@ -35,16 +35,8 @@ export class InstalledLab {
         kubectl: { file: lab.binaries.files.kubectl, cacheFolder: join(dir, 'kubectl') },
         progress: () => {},
       });
-      const args = [
-        '-n',
-        'clustertunnel-system',
-        'get',
-        'cm',
-        'clustertunnel-gateway',
-        '-o',
-        'jsonpath={.data.ca\\.crt}',
-      ];
-      installed.#caPem = (await installed.hub(args)).stdout;
+      const hub = (args: readonly string[]) => installed.hub(args);
+      installed.#access = await GatewayAccess.open({ folder: dir, gatewayUrl: lab.gatewayUrl, hub });
       return installed;
     } catch (error) {
       await installed.stop();
@@ -64,16 +56,19 @@ export class InstalledLab {
 
   /** kubectl through a tunnel. `token`: of a person of the lab by name, or any other token. */
   through(tunnel: string, user: UserName | { token: string }, args: readonly string[], options: KubectlOptions = {}) {
-    const token = typeof user === 'string' ? this.lab.users[user].token : user.token;
-    const path = join(this.dir, `${typeof user === 'string' ? user : 'token'}@${tunnel}.kubeconfig`);
-    const url = `${this.lab.gatewayUrl}/clusters/${tunnel}`;
-    writeKubeconfig(path, { cluster: tunnel, url, caPem: this.#caPem, user: 'user', credential: { token } });
+    const traveller = typeof user === 'string' ? this.lab.users[user] : { name: 'token', ...user };
+    const path = this.#gateway.kubeconfigFor(traveller, tunnel);
     return this.lab.kubectl(path, args, options);
   }
 
   /** Raw requests at the gateway as a person of the lab. Paths start with /clusters/. */
   gateway(user: UserName): ApiClient {
-    return new ApiClient({ url: this.lab.gatewayUrl, caPem: this.#caPem, token: this.lab.users[user].token });
+    return this.#gateway.client(this.lab.users[user]);
+  }
+
+  get #gateway(): GatewayAccess {
+    if (this.#access === undefined) throw new Error('the operator is not installed yet');
+    return this.#access;
   }
 
   /** Applies objects at the hub. */
