@@ -4,6 +4,41 @@ const resourceList = {
   additionalProperties: { anyOf: [{ type: 'integer' }, { type: 'string' }], 'x-kubernetes-int-or-string': true },
 } as const;
 
+const kubeconfigSecretRefSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['name'],
+  description:
+    "Secret in the operator's namespace with the kubeconfig of the target; for placement Kubeconfig. Only inline credentials: a token, or certificate and key as data.",
+  properties: {
+    name: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 253,
+      description: 'Name of the Secret.',
+      'x-kubernetes-validations': [
+        {
+          rule: "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+          message: "must be the name of a Secret: lower case letters, digits, '-' and '.', for example prod-kubeconfig",
+        },
+      ],
+    },
+    key: {
+      type: 'string',
+      default: 'kubeconfig',
+      minLength: 1,
+      maxLength: 253,
+      description: 'Its key that holds the kubeconfig; default kubeconfig.',
+      'x-kubernetes-validations': [
+        {
+          rule: "self.matches('^[-._a-zA-Z0-9]+$')",
+          message: "must be the key of a Secret: letters, digits, '-', '_' and '.', for example kubeconfig",
+        },
+      ],
+    },
+  },
+} as const;
+
 /** spec.agent: where the agent runs and what its pods look like. */
 export const agentSchema = {
   type: 'object',
@@ -13,14 +48,15 @@ export const agentSchema = {
   properties: {
     placement: {
       type: 'string',
-      enum: ['Local', 'Manual'],
+      enum: ['Local', 'Kubeconfig', 'Manual'],
       default: 'Local',
       description:
-        'Who deploys the agent. Local: the operator deploys it in the cluster it runs in. Manual: you apply the output of `clustertunnel manifest <name>` once at a cluster that the operator cannot reach. Default Local. Cannot be changed later.',
+        'Who deploys the agent. Local: the operator deploys it in the cluster it runs in. Kubeconfig: the operator deploys it in the cluster that the kubeconfig of kubeconfigSecretRef names. Manual: you apply the output of `clustertunnel manifest <name>` once at a cluster that the operator cannot reach. Default Local. Cannot be changed later.',
       'x-kubernetes-validations': [
         { rule: 'self == oldSelf', message: 'cannot be changed: delete the ClusterTunnel and create it again' },
       ],
     },
+    kubeconfigSecretRef: kubeconfigSecretRefSchema,
     namespace: {
       type: 'string',
       default: 'clustertunnel-agent',
@@ -59,6 +95,25 @@ export const agentSchema = {
       default: 'IfNotPresent',
       description: 'When the image is pulled: Always, IfNotPresent (default) or Never.',
     },
+    proxyURL: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 512,
+      description:
+        'HTTP proxy through which the agent reaches the gateway (CONNECT), for example http://proxy.example:3128. It carries no credentials: specs are no place for secrets. Default: none.',
+      'x-kubernetes-validations': [
+        {
+          rule: "self.matches('^http://([A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?|\\\\[[0-9A-Fa-f:.]{2,45}\\\\])(:[0-9]{1,5})?/?$')",
+          message: 'must be http://host or http://host:port, for example http://proxy.example:3128',
+        },
+      ],
+    },
+    noProxy: {
+      type: 'string',
+      maxLength: 4096,
+      description:
+        'Hosts that the agent reaches without proxyURL, separated by commas: names (with all below them), addresses, CIDRs, each with :port if needed, or * for all. Default: none.',
+    },
     resources: {
       type: 'object',
       additionalProperties: false,
@@ -79,4 +134,22 @@ export const agentSchema = {
       },
     },
   },
+  'x-kubernetes-validations': [
+    {
+      rule: "has(self.kubeconfigSecretRef) || !has(self.placement) || self.placement != 'Kubeconfig'",
+      message:
+        "is required with placement Kubeconfig: name the Secret in the operator's namespace that holds the kubeconfig",
+      fieldPath: '.kubeconfigSecretRef',
+    },
+    {
+      rule: "!has(self.kubeconfigSecretRef) || (has(self.placement) && self.placement == 'Kubeconfig')",
+      message: 'is only for placement Kubeconfig: remove it, or set placement to Kubeconfig',
+      fieldPath: '.kubeconfigSecretRef',
+    },
+    {
+      rule: '!has(self.noProxy) || has(self.proxyURL)',
+      message: 'says nothing without agent.proxyURL: set that, or remove noProxy',
+      fieldPath: '.noProxy',
+    },
+  ],
 } as const;

@@ -156,6 +156,12 @@ export const specSchema = {
   additionalProperties: false,
   description: 'What the tunnel shall be. Every field has a default: `spec: {}` is a working tunnel.',
   properties: {
+    suspend: {
+      type: 'boolean',
+      default: false,
+      description:
+        'Stops the tunnel without removing it: the agent is scaled to 0, sessions end when their requests have, new requests get 503. Default false.',
+    },
     agent: agentSchema,
     limits: limitsSchema,
     timeouts: timeoutsSchema,

@@ -48,7 +48,7 @@ export function agentDeployment(input: AgentDeploymentInput): DeploymentObject {
     kind: RESOURCES.deployment.kind,
     metadata: { name: agentName(tunnel), namespace: spec.agent.namespace, labels: labelsOf(tunnel) },
     spec: {
-      replicas: spec.agent.replicas,
+      replicas: spec.suspend ? 0 : spec.agent.replicas,
       revisionHistoryLimit: 3,
       selector: { matchLabels: selectorOf(tunnel) },
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
@@ -91,6 +91,7 @@ function agentContainer({ tunnel, spec, gatewayUrl, image }: AgentDeploymentInpu
       `--ca-file=${SECRET_MOUNT}/ca.crt`,
       `--min-backoff=${spec.reconnect.minBackoff}`,
       `--max-backoff=${spec.reconnect.maxBackoff}`,
+      ...proxyArguments(spec),
       '--bind-address=$(POD_IP)',
       `--ops-port=${OPS_PORT}`,
     ],
@@ -107,6 +108,11 @@ function agentContainer({ tunnel, spec, gatewayUrl, image }: AgentDeploymentInpu
     },
     volumeMounts: [{ name: 'gateway', mountPath: SECRET_MOUNT, readOnly: true }],
   };
+}
+
+function proxyArguments({ agent: { proxyURL, noProxy } }: Spec): string[] {
+  if (proxyURL === undefined) return [];
+  return [`--proxy-url=${proxyURL}`, ...(noProxy === undefined ? [] : [`--no-proxy=${noProxy}`])];
 }
 
 function probe(path: string, timing: { readonly periodSeconds: number; readonly failureThreshold: number }) {

@@ -66,7 +66,7 @@ describe('crds/validate', () => {
     [
       'an unknown placement',
       { agent: { placement: 'local' } },
-      /^spec\.agent\.placement: "local" must be one of Local, Manual$/,
+      /^spec\.agent\.placement: "local" must be one of Local, Kubeconfig, Manual$/,
     ],
     ['too few replicas', { agent: { replicas: 0 } }, /^spec\.agent\.replicas: 0 must be >= 1$/],
     ['no object', 'x', /^spec: "x" must be object$/],
