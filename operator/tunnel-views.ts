@@ -3,20 +3,29 @@ import type { ClusterTunnel } from '../crds/types.ts';
 import { validateSpec } from '../crds/validate.ts';
 import type { Tunnels, TunnelView } from './gateway/sessions/tunnels.ts';
 
-/** The controller's tunnels as the gateway sees them: accepted ones only, checked once a generation. */
+/** The hub's tunnels, as its API server last told. */
+export interface TunnelSource {
+  get(name: string): ClusterTunnel | undefined;
+  list(): readonly ClusterTunnel[];
+}
+
+/**
+ * The controller's tunnels as the gateway sees them: accepted ones only, checked once a generation. One whose new spec
+ * cannot be used goes on as it was; only this process knows how that was.
+ */
 export class TunnelViews implements Tunnels {
-  readonly #find: (name: string) => ClusterTunnel | undefined;
+  readonly #source: TunnelSource;
   readonly #startedAt: Date;
   readonly #views = new Map<string, { readonly version: string; readonly view: TunnelView | undefined }>();
 
   /** `startedAt`: when this gateway started. */
-  constructor(find: (name: string) => ClusterTunnel | undefined, startedAt: Date) {
-    this.#find = find;
+  constructor(source: TunnelSource, startedAt: Date) {
+    this.#source = source;
     this.#startedAt = startedAt;
   }
 
   get(name: string): TunnelView | undefined {
-    const tunnel = this.#find(name);
+    const tunnel = this.#source.get(name);
     if (tunnel === undefined) {
       this.#views.delete(name);
       return undefined;
@@ -25,9 +34,13 @@ export class TunnelViews implements Tunnels {
     const version = `${uid}/${generation}/${deletionTimestamp}`;
     const known = this.#views.get(name);
     if (known?.version === version) return known.view;
-    const view = viewOf(tunnel, this.#startedAt);
+    const view = viewOf(tunnel, this.#startedAt) ?? lastValid(tunnel, known?.view);
     this.#views.set(name, { version, view });
     return view;
+  }
+
+  list(): TunnelView[] {
+    return this.#source.list().flatMap(({ metadata }) => this.get(metadata.name) ?? []);
   }
 }
 
@@ -40,9 +53,16 @@ function viewOf({ metadata, spec }: ClusterTunnel, startedAt: Date): TunnelView 
     name,
     uid,
     isDeleting: deletionTimestamp !== undefined,
+    isSuspended: validated.spec.suspend,
     predatesGateway: isOlder(creationTimestamp, startedAt),
     settings: agentSettings(validated.spec, { uid, generation }),
   };
+}
+
+/** The view of before the spec could not be used; what is being deleted is still seen to be. */
+function lastValid({ metadata }: ClusterTunnel, view: TunnelView | undefined): TunnelView | undefined {
+  if (view === undefined || view.uid !== metadata.uid) return undefined;
+  return { ...view, isDeleting: metadata.deletionTimestamp !== undefined };
 }
 
 /** Whether an object of this creationTimestamp (RFC 3339, whole seconds) is older than `date`; not in the same second. */

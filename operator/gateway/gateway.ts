@@ -4,18 +4,23 @@ import { Budget } from '../../tunnel/flow/budget.ts';
 import { Admission } from './admission/admit.ts';
 import { Authenticator, type ReviewToken } from './front/authenticate.ts';
 import { Authorizer, type ReviewAccess } from './front/authorize.ts';
+import { Clusters } from './front/clusters.ts';
+import { Forwarder } from './front/forward.ts';
+import { Gate } from './front/gate.ts';
 import { Handler } from './front/handler.ts';
 import { type GatewayServer, type ServingCertificate, startServer } from './front/server.ts';
 import type { FindAgentKey } from './sessions/agent-token.ts';
 import { WATCH_END_SPREAD_MS } from './sessions/exchange.ts';
 import { Hub } from './sessions/hub.ts';
 import { Registry, type TunnelFacts } from './sessions/registry.ts';
-import type { Tunnels } from './sessions/tunnels.ts';
+import type { Tunnels, TunnelView } from './sessions/tunnels.ts';
 
 export interface GatewayOptions {
   readonly host: string;
   readonly port: number;
   readonly certificate: ServingCertificate;
+  /** Under which users reach it: https://host[:port]. */
+  readonly externalUrl: string;
   /** Sum of receive windows of this process, in bytes. */
   readonly maxBufferBytes: number;
   readonly replicaId: string;
@@ -64,11 +69,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { clock, random, log, tunnels, certificate, host, port } = options;
   const budget = new Budget(options.maxBufferBytes);
   const registry = new Registry(clock, options.onTunnelChange);
-  const admission = new Admission({ registry, clock, random });
+  const admission = new Admission({ registry, tunnels, clock, random });
   const hub = new Hub({ ...options, registry, budget, onRoom: (tunnel) => admission.changed(tunnel) });
   const authenticator = new Authenticator(options.reviewToken, clock);
   const authorizer = new Authorizer(options.reviewAccess, clock);
-  const handler = new Handler({ authenticator, authorizer, tunnels, admission, clock, random, log });
+  const gate = new Gate({ authenticator, authorizer, tunnels, clock, log });
+  const clusters = new Clusters({ gate, tunnels, registry, externalUrl: options.externalUrl });
+  const forwarder = new Forwarder({ admission, clock, random, log });
+  const handler = new Handler({ gate, clusters, forwarder, clock, log });
   const server = await startServer({
     host,
     port,
@@ -77,6 +85,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     log,
     headTimeoutMs: options.headTimeoutMs,
     onRequest: (request, response) => handler.handle(request, response),
+    onUpgrade: (request, socket, head) => handler.upgrade(request, socket, head),
     onAgent: (request, socket, head) => hub.accept(request, socket, head),
   });
   const counts = () => countAll({ registry, hub, handler, admission, server, budget });
@@ -90,13 +99,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     port: server.port,
     facts: (tunnel) => registry.facts(tunnel),
     counts,
-    tunnelChanged: (name) => {
-      const view = tunnels.get(name);
-      if (view !== undefined) return view.isDeleting ? hub.retire(name) : hub.configure(view);
-      hub.drop(name, 'the tunnel was deleted');
-      admission.clear(name);
-      registry.forget(name);
-    },
+    tunnelChanged: (name) => tunnelChanged(name, tunnels.get(name), { hub, admission, registry }),
     setCertificate: (next) => server.setCertificate(next),
     drain: async (signal) => {
       server.drain();
@@ -111,6 +114,22 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await server.close();
     },
   };
+}
+
+function tunnelChanged(
+  name: string,
+  view: TunnelView | undefined,
+  { hub, admission, registry }: Pick<Parts, 'hub' | 'admission' | 'registry'>,
+): void {
+  if (view === undefined) {
+    hub.drop(name, 'the tunnel was deleted');
+    admission.clear(name);
+    registry.forget(name);
+  } else if (view.isDeleting) hub.retire(view, 'the tunnel is being deleted');
+  else if (view.isSuspended) {
+    hub.retire(view, 'the tunnel is suspended');
+    admission.clear(name);
+  } else hub.configure(view);
 }
 
 interface Parts {

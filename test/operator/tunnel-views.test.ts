@@ -11,10 +11,11 @@ function tunnel(changes: Partial<ClusterTunnel['metadata']> = {}, spec: unknown 
 
 describe('operator/tunnel-views', () => {
   let found: ClusterTunnel | undefined;
+  const source = { get: () => found, list: () => (found === undefined ? [] : [found]) };
   let views: TunnelViews;
   beforeEach(() => {
     found = tunnel();
-    views = new TunnelViews(() => found, STARTED);
+    views = new TunnelViews(source, STARTED);
   });
 
   it('shows limits and timeouts with defaults, for the generation of the object', () => {
@@ -35,6 +36,24 @@ describe('operator/tunnel-views', () => {
     expect(views.get('c1')?.isDeleting).to.equal(true);
   });
 
+  it('shows whether a tunnel is suspended', () => {
+    expect(views.get('c1')?.isSuspended).to.equal(false);
+    found = tunnel({ generation: 2 }, { suspend: true });
+    expect(views.get('c1')?.isSuspended).to.equal(true);
+    found = tunnel({ generation: 3 }, { suspend: false });
+    expect(views.get('c1')?.isSuspended).to.equal(false);
+  });
+
+  it('shows a tunnel whose new spec cannot be used as it was: what runs goes on', () => {
+    const first = views.get('c1');
+    found = tunnel({ generation: 2 }, { limits: { maxConcurrentRequests: 'many' } });
+    expect(views.get('c1')).to.deep.equal(first);
+    found = tunnel({ generation: 2, deletionTimestamp: '2026-11-22T13:00:00Z' }, { limits: 'none' });
+    expect(views.get('c1')).to.deep.equal({ ...first, isDeleting: true });
+    found = tunnel({ uid: 'u2', generation: 2 }, { limits: 'none' });
+    expect(views.get('c1'), 'a namesake').to.equal(undefined);
+  });
+
   it('shows nothing of a tunnel that is gone or cannot be used', () => {
     found = undefined;
     expect(views.get('c1')).to.equal(undefined);
@@ -42,12 +61,18 @@ describe('operator/tunnel-views', () => {
     expect(views.get('c1')).to.equal(undefined);
   });
 
+  it('lists what it would show', () => {
+    expect(views.list()).to.deep.equal([views.get('c1')]);
+    found = tunnel({ uid: 'u2', generation: 5 }, { limits: { maxConcurrentRequests: 'many' } });
+    expect(views.list()).to.deep.equal([]);
+  });
+
   it('does not take a tunnel of the same second for older: a creationTimestamp has no fractions', () => {
     const started = new Date('2026-11-22T12:00:00.900Z');
     found = tunnel({ creationTimestamp: '2026-11-22T12:00:00Z' });
-    expect(new TunnelViews(() => found, started).get('c1')?.predatesGateway).to.equal(false);
+    expect(new TunnelViews(source, started).get('c1')?.predatesGateway).to.equal(false);
     found = tunnel({ creationTimestamp: '2026-11-22T11:59:59Z', generation: 2 });
-    expect(new TunnelViews(() => found, started).get('c1')?.predatesGateway).to.equal(true);
+    expect(new TunnelViews(source, started).get('c1')?.predatesGateway).to.equal(true);
   });
 
   it('tells tunnels from before the gateway from those made since', () => {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2';
 import { Agent, request as requestHttp1 } from 'node:https';
+import { connect as connectTcp, type Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
@@ -193,6 +194,9 @@ export class ScriptedAgent {
   }
 }
 
+/** Where users find the fixture's gateway. */
+export const EXTERNAL_URL = 'https://gateway.example:8443';
+
 /** Who the fixture's TokenReview knows: token → status. */
 export const TOKENS: Readonly<Record<string, unknown>> = {
   alice: { authenticated: true, user: { username: 'alice', uid: 'u-1', groups: ['dev', 'system:authenticated'] } },
@@ -229,7 +233,9 @@ export class GatewayFixture {
   readonly reviewed = { tokens: [] as string[], access: [] as { user: string; name: string; verb: string }[] };
   reviewToken: (token: string, signal: AbortSignal) => Promise<unknown> = async (token) =>
     TOKENS[token] ?? { authenticated: false };
-  reviewAccess: (user: string) => Promise<unknown> = async (user) => ({ allowed: user !== 'mallory' });
+  reviewAccess: (user: string, name: string, verb: string) => Promise<unknown> = async (user) => ({
+    allowed: user !== 'mallory',
+  });
   readonly #closers: (() => void)[] = [];
   #gateway: Gateway | undefined;
   #ca = '';
@@ -245,7 +251,8 @@ export class GatewayFixture {
       certificate: serving,
       maxBufferBytes: options.maxBufferBytes ?? 64 * MEBIBYTE,
       replicaId: 'gateway-0',
-      tunnels: fixture.views,
+      externalUrl: EXTERNAL_URL,
+      tunnels: { get: (name) => fixture.views.get(name), list: () => [...fixture.views.values()] },
       findKey: (keyId) => fixture.keys.get(keyId),
       reviewToken: (token, signal) => {
         fixture.reviewed.tokens.push(token);
@@ -253,7 +260,7 @@ export class GatewayFixture {
       },
       reviewAccess: ({ user, resourceAttributes: { name, verb } }) => {
         fixture.reviewed.access.push({ user, name, verb });
-        return fixture.reviewAccess(user);
+        return fixture.reviewAccess(user, name, verb);
       },
       clock: fixture.clock,
       random: () => 0.5,
@@ -282,7 +289,14 @@ export class GatewayFixture {
   }
 
   addTunnel(name: string, changes: Partial<TunnelView> = {}): void {
-    this.views.set(name, { name, uid: `uid-${name}`, isDeleting: false, settings: SETTINGS, ...changes });
+    this.views.set(name, {
+      name,
+      uid: `uid-${name}`,
+      isDeleting: false,
+      isSuspended: false,
+      settings: SETTINGS,
+      ...changes,
+    });
   }
 
   /** A token that the gateway accepts for this tunnel. */
@@ -327,17 +341,12 @@ export class GatewayFixture {
     return client;
   }
 
-  /** A TLS connection to write bytes to. */
-  async raw(protocol: Protocol = 'http/1.1'): Promise<RawConnection> {
-    const socket = connectTls({
-      port: this.gateway.port,
-      host: '127.0.0.1',
-      servername: 'localhost',
-      ca: this.#ca,
-      ALPNProtocols: [protocol],
-    });
-    this.#closers.push(() => socket.destroy());
-    const raw = new RawConnection(socket);
+  /** A TLS connection to write bytes to. `allowHalfOpen`: each way ends by itself. */
+  async raw(protocol: Protocol = 'http/1.1', { allowHalfOpen = false } = {}): Promise<RawConnection> {
+    const tcp = connectTcp({ port: this.gateway.port, host: '127.0.0.1', allowHalfOpen });
+    const socket = connectTls({ socket: tcp, servername: 'localhost', ca: this.#ca, ALPNProtocols: [protocol] });
+    const raw = new RawConnection(socket, tcp);
+    this.#closers.push(() => raw.reset());
     await once(socket, 'secureConnect');
     return raw;
   }
@@ -365,15 +374,23 @@ export class GatewayFixture {
 /** What the gateway said over a raw connection. */
 export class RawConnection {
   readonly socket: TLSSocket;
+  readonly #tcp: Socket;
   text = '';
+  /** The gateway said its last word. */
+  hasEnded = false;
   isClosed = false;
 
-  constructor(socket: TLSSocket) {
+  constructor(socket: TLSSocket, tcp: Socket) {
     this.socket = socket;
+    this.#tcp = tcp;
+    tcp.on('error', () => {});
     socket.on('data', (chunk) => {
       this.text += chunk.toString('latin1');
     });
     socket.on('error', () => {});
+    socket.once('end', () => {
+      this.hasEnded = true;
+    });
     socket.once('close', () => {
       this.isClosed = true;
     });
@@ -381,6 +398,12 @@ export class RawConnection {
 
   write(text: string): void {
     this.socket.write(Buffer.from(text, 'latin1'));
+  }
+
+  /** The client's machine goes away without a last word. */
+  reset(): void {
+    this.#tcp.resetAndDestroy();
+    this.socket.destroy();
   }
 
   /** The whole of a connection's answers, once the gateway has closed it. */
@@ -406,6 +429,8 @@ export interface Ask {
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   /** A text; 'open' leaves the body to the test. */
   readonly body?: string | Buffer | 'open';
+  /** Fields behind a body that is a text or bytes. */
+  readonly trailers?: Readonly<Record<string, string>>;
 }
 
 /** An answer whose head has arrived. */
@@ -421,6 +446,8 @@ export interface Call {
   readonly upload: Writable;
   /** Rejects when the connection breaks before the head. */
   readonly answer: Promise<Answer>;
+  /** 100 Continue came. */
+  readonly wasContinued: () => boolean;
   /** The client goes away. */
   cancel(): void;
 }
@@ -430,8 +457,13 @@ export interface Client {
   close(): void;
 }
 
+/** A body read to its end, as text; rejects when it was cut. */
+export async function bodyOf(answer: Pick<Answer, 'body'>): Promise<string> {
+  return (await bytesOf(answer)).toString();
+}
+
 /** A body read to its end; rejects when it was cut. */
-export function bodyOf({ body }: Pick<Answer, 'body'>): Promise<string> {
+export function bytesOf({ body }: Pick<Answer, 'body'>): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let hasEnded = false;
@@ -443,7 +475,7 @@ export function bodyOf({ body }: Pick<Answer, 'body'>): Promise<string> {
     // HTTP/2 through Node says 'end' for a stream that was cut, too; `rstCode` knows better.
     body.once('close', () => {
       const { rstCode = 0 } = body as Readable & { rstCode?: number };
-      if (hasEnded && rstCode === 0) resolve(Buffer.concat(chunks).toString());
+      if (hasEnded && rstCode === 0) resolve(Buffer.concat(chunks));
       else reject(new Error('the body was cut'));
     });
   });
@@ -492,10 +524,19 @@ class Http1Client implements Client {
     });
     answer.catch(() => {});
     request.on('error', () => {});
+    let isContinued = false;
+    request.once('continue', () => {
+      isContinued = true;
+    });
     if (ask.body === undefined) request.end();
-    else if (ask.body !== 'open') request.end(ask.body);
-    else request.flushHeaders();
-    return { upload: request, answer, cancel: () => request.destroy() };
+    else if (ask.body === 'open') request.flushHeaders();
+    else if (ask.trailers === undefined) request.end(ask.body);
+    else {
+      request.write(ask.body);
+      request.addTrailers(ask.trailers);
+      request.end();
+    }
+    return { upload: request, answer, wasContinued: () => isContinued, cancel: () => request.destroy() };
   }
 
   close(): void {
@@ -514,8 +555,13 @@ class Http2Client implements Client {
   call(ask: Ask): Call {
     const request = this.#session.request(
       { ':method': ask.method ?? 'GET', ':path': ask.path, ...headersOf(ask) },
-      { endStream: ask.body === undefined },
+      { endStream: ask.body === undefined, waitForTrailers: ask.trailers !== undefined },
     );
+    request.once('wantTrailers', () => request.sendTrailers(ask.trailers ?? {}));
+    let isContinued = false;
+    request.once('continue', () => {
+      isContinued = true;
+    });
     let trailers: Readonly<Record<string, string | string[] | undefined>> = {};
     request.once('trailers', (fields) => {
       trailers = fields;
@@ -530,7 +576,8 @@ class Http2Client implements Client {
     answer.catch(() => {});
     request.on('error', () => {});
     if (ask.body !== undefined && ask.body !== 'open') request.end(ask.body);
-    return { upload: request, answer, cancel: () => request.close(constants.NGHTTP2_CANCEL) };
+    const cancel = () => request.close(constants.NGHTTP2_CANCEL);
+    return { upload: request, answer, wasContinued: () => isContinued, cancel };
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import { type Fault, fault } from '../front/fault.ts';
+import { TunnelError } from '../front/tunnel-error.ts';
 
 /** Away longer than this is offline: waiting helps nobody, and kubectl would hang on Retry-After. */
 const OFFLINE_AFTER_MS = 60_000;
@@ -11,6 +11,8 @@ export interface Absence {
   readonly isConnected: boolean;
   /** When the last session went; undefined when there never was one. */
   readonly awaySinceMs: number | undefined;
+  /** Nobody waits for a suspended tunnel, though sessions may still finish what runs. */
+  readonly isSuspended: boolean;
 }
 
 export interface Patience {
@@ -22,7 +24,8 @@ export interface Patience {
 }
 
 /** Whether waiting for the tunnel makes sense at all. */
-export function isOffline({ nowMs, isConnected, awaySinceMs }: Absence, isWatch: boolean): boolean {
+export function isOffline({ nowMs, isConnected, awaySinceMs, isSuspended }: Absence, isWatch: boolean): boolean {
+  if (isSuspended) return true;
   if (isConnected) return false;
   return awaySinceMs === undefined || (!isWatch && nowMs - awaySinceMs >= OFFLINE_AFTER_MS);
 }
@@ -35,15 +38,35 @@ export function giveUpAtMs({ isConnected, awaySinceMs }: Absence, patience: Pati
   return Math.min(deadlineMs, sinceMs + (isWatch ? WATCH_HOLD_MS : disconnectGraceMs));
 }
 
-/** What a request is told that waited in vain. */
-export function gaveUp(tunnel: string, absence: Absence, isWatch: boolean, random: number): Fault {
-  if (absence.isConnected) return fault('queue_timeout', `no worker of tunnel "${tunnel}" became free in time`);
-  if (isOffline(absence, isWatch)) return offline(tunnel);
-  const message = `tunnel "${tunnel}" is reconnecting`;
-  if (isWatch) return fault('watch_held', message, { retryAfterSeconds: 2 + Math.floor(random * 7) });
-  return fault('cluster_reconnecting', message);
+/** The request that waits: of which tunnel, and what it asks, without the query. */
+export interface Waiting {
+  readonly tunnel: string;
+  readonly path: string;
+  readonly isWatch: boolean;
 }
 
-export function offline(tunnel: string): Fault {
-  return fault('cluster_offline', `tunnel "${tunnel}" is not connected; see kubectl describe clustertunnel ${tunnel}`);
+/** What a request is told that waited in vain. */
+export function gaveUp(waiting: Waiting, absence: Absence, random: number): TunnelError {
+  const { tunnel, path, isWatch } = waiting;
+  if (isOffline(absence, isWatch)) return offline(waiting, absence);
+  if (absence.isConnected) {
+    return new TunnelError('queue_timeout', `no worker of tunnel "${tunnel}" became free in time`, { tunnel, path });
+  }
+  const message = `tunnel "${tunnel}" is reconnecting`;
+  if (!isWatch) return new TunnelError('cluster_reconnecting', message, { tunnel, path });
+  const retryAfterSeconds = 2 + Math.floor(random * 7);
+  return new TunnelError('watch_held', message, { tunnel, path, retryAfterSeconds });
+}
+
+/** What a request is told that need not wait. */
+export function offline({ tunnel, path }: Waiting, { isSuspended }: Absence): TunnelError {
+  if (isSuspended) return suspended({ tunnel, path });
+  const message = `tunnel "${tunnel}" is not connected; see kubectl describe clustertunnel ${tunnel}`;
+  return new TunnelError('cluster_offline', message, { tunnel, path });
+}
+
+/** What everybody is told who comes to a suspended tunnel, or its agents. */
+export function suspended({ tunnel, path }: { tunnel: string; path?: string }): TunnelError {
+  const message = `tunnel "${tunnel}" is suspended: set spec.suspend to false to use it`;
+  return new TunnelError('cluster_offline', message, { tunnel, path });
 }

@@ -2,9 +2,10 @@ import type { Clock } from '../../../process/clock.ts';
 import type { SlotPool } from '../../../tunnel/session/gateway-session.ts';
 import type { Stream } from '../../../tunnel/session/stream.ts';
 import type { RequestHead } from '../../../tunnel/wire/head.ts';
-import { type Fault, fault, leaving } from '../front/fault.ts';
+import { leaving, TunnelError } from '../front/tunnel-error.ts';
 import { choose } from '../sessions/choose.ts';
 import type { Registry } from '../sessions/registry.ts';
+import type { Tunnels } from '../sessions/tunnels.ts';
 import { type Absence, gaveUp, giveUpAtMs, isOffline, offline, type Patience } from './absence.ts';
 import { WaitingRoom } from './waiting.ts';
 
@@ -14,6 +15,8 @@ const MAX_QUEUED_REQUESTS = 2_000;
 /** A request that is authorised and wants a stream. */
 export interface Applicant {
   readonly tunnel: string;
+  /** What it asks of the target, without the query: for errors. */
+  readonly path: string;
   readonly pool: SlotPool;
   readonly isWatch: boolean;
   /** The tunnel is older than this gateway: until its agents had time to come back it counts as away, not as offline. */
@@ -27,11 +30,12 @@ export interface Applicant {
   readonly head: (deadlineMs: number) => RequestHead;
   /** The stream is open; its events must be attached before returning. */
   readonly onStream: (stream: Stream) => void;
-  readonly onFault: (fault: Fault) => void;
+  readonly onError: (error: TunnelError) => void;
 }
 
 export interface AdmissionOptions {
   readonly registry: Registry;
+  readonly tunnels: Pick<Tunnels, 'get'>;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -87,7 +91,7 @@ export class Admission {
     for (const tunnel of [...this.#rooms.keys()]) this.clear(tunnel);
   }
 
-  /** The tunnel is deleted: nobody waits for it any longer. */
+  /** The tunnel is deleted or suspended: nobody waits for it any longer. */
   clear(tunnel: string): void {
     const rooms = this.#rooms.get(tunnel);
     this.#rooms.delete(tunnel);
@@ -96,26 +100,29 @@ export class Admission {
   }
 
   #wait(applicant: Applicant, patience: Patience): () => void {
-    const { tunnel, pool, isWatch, onFault } = applicant;
-    if (this.#isDraining || isOffline(this.#absence(applicant), isWatch)) {
-      onFault(this.#isDraining ? leaving() : offline(tunnel));
+    const { tunnel, path, pool, isWatch, onError } = applicant;
+    const absence = this.#absence(applicant);
+    if (this.#isDraining || isOffline(absence, isWatch)) {
+      onError(this.#isDraining ? leaving({ tunnel, path }) : offline(applicant, absence));
       return () => {};
     }
     const leave = this.#room(tunnel)[pool].enter({
       take: () => this.#open(applicant, patience.deadlineMs),
       dueMs: () => giveUpAtMs(this.#absence(applicant), patience),
-      expire: () => onFault(this.#isDraining ? leaving() : this.#gaveUp(applicant)),
+      expire: () => onError(this.#isDraining ? leaving({ tunnel, path }) : this.#gaveUp(applicant)),
     });
     if (leave !== undefined) return leave;
-    onFault(fault('queue_full', `${MAX_QUEUED_REQUESTS} requests wait for tunnel "${tunnel}"`));
+    const message = `${MAX_QUEUED_REQUESTS} requests wait for tunnel "${tunnel}"`;
+    onError(new TunnelError('queue_full', message, { tunnel, path }));
     return () => {};
   }
 
-  #gaveUp(applicant: Applicant): Fault {
-    return gaveUp(applicant.tunnel, this.#absence(applicant), applicant.isWatch, this.#options.random());
+  #gaveUp(applicant: Applicant): TunnelError {
+    return gaveUp(applicant, this.#absence(applicant), this.#options.random());
   }
 
   #open({ tunnel, pool, head, isEnd, onStream }: Applicant, deadlineMs: number): boolean {
+    if (this.#isSuspended(tunnel)) return false;
     const link = choose(this.#options.registry.facts(tunnel).links, pool);
     if (link === undefined) return false;
     const leftMs = deadlineMs - this.#options.clock.nowMs();
@@ -128,7 +135,12 @@ export class Admission {
   #absence({ tunnel, predatesGateway = false }: Applicant): Absence {
     const facts = this.#options.registry.facts(tunnel);
     const { links, awaySinceMs = predatesGateway ? this.#startedMs : undefined } = facts;
-    return { nowMs: this.#options.clock.nowMs(), isConnected: links.length > 0, awaySinceMs };
+    const isSuspended = this.#isSuspended(tunnel);
+    return { nowMs: this.#options.clock.nowMs(), isConnected: links.length > 0, awaySinceMs, isSuspended };
+  }
+
+  #isSuspended(tunnel: string): boolean {
+    return this.#options.tunnels.get(tunnel)?.isSuspended ?? false;
   }
 
   #room(tunnel: string): Record<SlotPool, WaitingRoom> {

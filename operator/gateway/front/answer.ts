@@ -1,8 +1,10 @@
 import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { Clock } from '../../../process/clock.ts';
+import { headerOf } from '../../../tunnel/request-headers.ts';
 import type { RawHeaders } from '../../../tunnel/wire/head.ts';
-import { type Fault, statusBody } from './fault.ts';
+import { errorAnswer } from './status.ts';
+import type { TunnelError } from './tunnel-error.ts';
 
 /** HTTP/1.1 and HTTP/2 through Node's one handler. */
 export type ClientRequest = IncomingMessage | Http2ServerRequest;
@@ -16,29 +18,63 @@ const DISCARD_MS = 5_000;
  */
 const KEPT_APART: ReadonlySet<string> = new Set(['set-cookie', 'warning', 'www-authenticate']);
 
+/** Requests whose clients were told to send the body. */
+const continued = new WeakSet<ClientRequest>();
+
+/** Whether the client holds its body back until it hears 100 Continue (RFC 9110 §10.1.1). HTTP/1.0 has no 1xx. */
+function awaitsContinue(request: ClientRequest): boolean {
+  if (continued.has(request) || request.httpVersion === '1.0') return false;
+  const expectations = headerOf(request.rawHeaders, 'expect')?.split(',') ?? [];
+  return expectations.some((expectation) => expectation.trim().toLowerCase() === '100-continue');
+}
+
+/** Asks for a body that waits for it. */
+export function sendContinue({ request, response }: Asked): void {
+  if (!awaitsContinue(request)) return;
+  continued.add(request);
+  if (response instanceof ServerResponse) response.writeContinue();
+  else response.writeContinue();
+}
+
 /** Writes a head with a raw header list; order, case (HTTP/1.1) and repetition kept. */
 export function writeHead(response: ClientResponse, status: number, headers: RawHeaders): void {
   if (response instanceof ServerResponse) response.writeHead(status, [...headers]);
   else response.writeHead(status, grouped(headers));
 }
 
-/** Answers with a Status; nothing if a head is already out. */
-export function sendFault(response: ClientResponse, fault: Fault, traceId: string, tunnel?: string): void {
+/** One request of a client and where its answer goes. */
+export interface Asked {
+  readonly request: ClientRequest;
+  readonly response: ClientResponse;
+}
+
+/** Answers with a Status, which names `tunnel` if it is given; nothing if a head is already out. */
+export function sendError({ request, response }: Asked, error: TunnelError, traceId: string, tunnel?: string): void {
   if (response.headersSent || response.destroyed) return;
-  const status = statusBody(fault, tunnel, traceId);
-  const body = fault.isText === true ? `${status.message}\n` : `${JSON.stringify(status)}\n`;
+  const answer = errorAnswer(error, traceId, tunnel);
+  // A client that was not told to send its body may not: what it sends next must not be taken for it.
+  const isLast = answer.isLast || awaitsContinue(request);
   const isHttp1 = response instanceof ServerResponse;
-  writeHead(response, fault.status, [
+  writeHead(response, answer.status, isLast && isHttp1 ? [...answer.headers, 'connection', 'close'] : answer.headers);
+  response.end(answer.body);
+}
+
+/** Answers with a JSON document of the gateway's own; HEAD gets the same head alone. */
+export function sendJson(response: ClientResponse, document: object, method: string, traceId: string): void {
+  if (response.destroyed) return;
+  const body = `${JSON.stringify(document)}\n`;
+  writeHead(response, 200, [
     'content-type',
-    fault.isText === true ? 'text/plain; charset=utf-8' : 'application/json',
+    'application/json',
     'content-length',
     String(Buffer.byteLength(body)),
+    'cache-control',
+    'no-cache, private',
     'x-trace-id',
     traceId,
-    ...(fault.retryAfterSeconds === undefined ? [] : ['retry-after', String(fault.retryAfterSeconds)]),
-    ...(fault.isLast === true && isHttp1 ? ['connection', 'close'] : []),
   ]);
-  response.end(body);
+  if (method === 'HEAD') response.end();
+  else response.end(body);
 }
 
 /** Cuts an answer that has begun: the client must see an error, never a clean end. */

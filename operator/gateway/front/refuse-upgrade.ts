@@ -1,22 +1,15 @@
-import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { newTraceId } from '../../../process/trace.ts';
-import { type Fault, statusBody } from './fault.ts';
+import { rawHead } from './raw-head.ts';
+import { errorAnswer } from './status.ts';
+import type { TunnelError } from './tunnel-error.ts';
 
 /** Answers an upgrade with a plain HTTP error and ends the connection: nothing after it is read. */
-export function refuseUpgrade(socket: Duplex, fault: Fault, traceId = newTraceId(), tunnel?: string): void {
-  const body = `${JSON.stringify(statusBody(fault, tunnel, traceId))}\n`;
-  const retryAfter = fault.retryAfterSeconds === undefined ? [] : [`Retry-After: ${fault.retryAfterSeconds}`];
-  const lines = [
-    `HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status] ?? 'Error'}`,
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    `X-Trace-ID: ${traceId}`,
-    ...retryAfter,
-    'Connection: close',
-  ];
+export function refuseUpgrade(socket: Duplex, error: TunnelError, traceId = newTraceId(), tunnel?: string): void {
+  const { status, headers, body } = errorAnswer(error, traceId, tunnel);
   socket.on('error', () => {
     // The client went away before it read the answer: nobody is left to tell.
   });
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+  socket.write(rawHead(status, [...headers, 'connection', 'close']));
+  socket.end(body, () => socket.destroy());
 }

@@ -2,13 +2,15 @@ import { headerOf, headerTrouble } from '../../../tunnel/request-headers.ts';
 import { isLongRunning, type RequestInfo, requestInfo, verbOfMethod } from '../../../tunnel/request-info.ts';
 import { pathTrouble } from '../../../tunnel/request-path.ts';
 import type { RawHeaders } from '../../../tunnel/wire/head.ts';
-import { type Fault, fault } from './fault.ts';
+import { TunnelError } from './tunnel-error.ts';
 
 /** What a request asks of which tunnel. */
 export interface Route {
   readonly tunnel: string;
   /** Raw bytes below /clusters/<tunnel>, query included: what the target sees. */
   readonly path: string;
+  /** The same without the query. */
+  readonly plainPath: string;
   readonly info: RequestInfo;
   readonly isLongRunning: boolean;
 }
@@ -25,24 +27,35 @@ const PREFIX = '/clusters/';
 const TUNNEL_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-/** Where a request goes, or why it goes nowhere. Strict: what two parsers could read differently is refused. */
-export function routeOf({ method, url, headers }: RequestLine): Route | Fault {
-  if (!METHODS.has(method)) return fault('method_not_allowed', `method ${method.slice(0, 16)} is not served here`);
+/** Why a request goes nowhere, wherever it wants to go. Strict: what two parsers could read differently is refused. */
+export function lineTrouble({ method, url, headers }: RequestLine): TunnelError | undefined {
+  if (!METHODS.has(method)) {
+    return new TunnelError('method_not_allowed', `method ${method.slice(0, 16)} is not served here`);
+  }
   const trouble = headerTrouble(headers);
-  if (trouble !== undefined)
-    return fault(trouble.status === 431 ? 'headers_too_large' : 'bad_request', trouble.message);
-  const pathMessage = pathTrouble(url);
-  if (pathMessage !== undefined) return fault('bad_request', pathMessage);
+  if (trouble !== undefined) {
+    return new TunnelError(trouble.status === 431 ? 'headers_too_large' : 'bad_request', trouble.message);
+  }
+  const message = pathTrouble(url);
+  return message === undefined ? undefined : new TunnelError('bad_request', message);
+}
+
+/** Where a request goes, or why it goes nowhere. */
+export function routeOf(line: RequestLine): Route | TunnelError {
+  const trouble = lineTrouble(line);
+  if (trouble !== undefined) return trouble;
+  const { method, url } = line;
   if (!url.startsWith(PREFIX))
-    return fault('not_found', 'the gateway serves /clusters/<tunnel>/<path of the Kubernetes API>');
+    return new TunnelError('not_found', 'the gateway serves /clusters/<tunnel>/<path of the Kubernetes API>');
   const rest = url.slice(PREFIX.length);
   const [tunnel = ''] = rest.split(/[/?]/, 1);
   if (!TUNNEL_NAME.test(tunnel))
-    return fault('bad_request', 'the tunnel in /clusters/<tunnel>/ is no Kubernetes object name');
+    return new TunnelError('bad_request', 'the tunnel in /clusters/<tunnel>/ is no Kubernetes object name');
   const below = rest.slice(tunnel.length);
   const path = below.startsWith('/') ? below : `/${below}`;
   const info = requestInfo(method, path);
-  return { tunnel, path, info, isLongRunning: isLongRunning(info, path) };
+  const [plainPath = path] = path.split('?', 1);
+  return { tunnel, path, plainPath, info, isLongRunning: isLongRunning(info, path) };
 }
 
 /** The verb that the hub must grant on clustertunnels/proxy: an upgrade reads and writes, whatever its method. */

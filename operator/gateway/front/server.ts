@@ -8,12 +8,14 @@ import { MAX_HEADERS_BYTES } from '../../../tunnel/request-headers.ts';
 import { CONNECT_PATH } from '../../../tunnel/session/settings.ts';
 import { MAX_HEADER_LINES } from '../../../tunnel/wire/limits.ts';
 import type { ClientRequest, ClientResponse } from './answer.ts';
-import { fault } from './fault.ts';
 import { limitIdleness } from './idle-session.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
+import { TunnelError } from './tunnel-error.ts';
 
 /** A TLS handshake takes no longer, and then the head of a request, unless told. */
 const HEAD_TIMEOUT_MS = 10_000;
+/** A connection without traffic is probed after this, then in the system's intervals. */
+const TCP_KEEP_ALIVE_MS = 30_000;
 /** Idle connections are kept longer than load balancers do. */
 const KEEP_ALIVE_MS = 90_000;
 const MAX_STREAMS_PER_CONNECTION = 250;
@@ -38,6 +40,9 @@ export interface ServerOptions {
   /** 10 s unless told. */
   readonly headTimeoutMs?: number | undefined;
   readonly onRequest: (request: ClientRequest, response: ClientResponse) => void;
+  /** An HTTP/1.1 request to switch protocols; `head` came behind it. The connection is the listener's from here on. */
+  readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** The same, on the agents' path. */
   readonly onAgent: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
 
@@ -77,8 +82,10 @@ export async function startServer(options: ServerOptions): Promise<GatewayServer
   const sockets = trackSockets(server);
   const sessions = trackSessions(server);
   server.on('session', (session) => limitIdleness(session, { clock, beginMs: headTimeoutMs, idleMs: KEEP_ALIVE_MS }));
-  answerRequests(server, options);
-  answerTrouble(server);
+  const answers = new WeakMap<Duplex, ClientResponse>();
+  answerRequests(server, options, answers);
+  switchProtocols(server, options, answers);
+  answerTrouble(server, answers);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
@@ -98,26 +105,41 @@ export async function startServer(options: ServerOptions): Promise<GatewayServer
   };
 }
 
-function answerRequests(server: Http2SecureServer, { onRequest, onAgent }: ServerOptions): void {
-  server.on('request', (request, response) => inTurn(response, () => onRequest(request, response)));
+/** The newest answer of each connection. */
+type Answers = WeakMap<Duplex, ClientResponse>;
+
+function answerRequests(server: Http2SecureServer, { onRequest }: ServerOptions, answers: Answers): void {
+  const answer = (request: ClientRequest, response: ClientResponse) =>
+    inTurn(response, () => {
+      answers.set(request.socket, response);
+      onRequest(request, response);
+    });
+  server.on('request', answer);
+  // Node would ask for the body at once; the handler asks for it when the request may go on.
+  server.on('checkContinue', answer);
   // Expectations but 100-continue may be ignored (RFC 9110 §10.1.1); Node would answer 417 without a Status.
-  server.on('checkExpectation', (request, response) => inTurn(response, () => onRequest(request, response)));
+  server.on('checkExpectation', answer);
+}
+
+function switchProtocols(
+  server: Http2SecureServer,
+  { onRequest, onUpgrade, onAgent }: ServerOptions,
+  answers: Answers,
+) {
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (request.url === CONNECT_PATH) return onAgent(request, socket, head);
-    refuseUpgrade(socket, fault('upgrade_unsupported', 'exec, attach and port-forward are not served by this version'));
+    // Pipelined behind a request whose answer is not out: the connection is not free to switch, and Node has let go of it.
+    if (answers.get(socket)?.writableFinished === false) socket.destroy();
+    else if (request.url === CONNECT_PATH) onAgent(request, socket, head);
+    else onUpgrade(request, socket, head);
   });
   server.on('connect', (request: ClientRequest, answer: ClientResponse | Duplex) => {
     if ('writeHead' in answer) return onRequest(request, answer);
-    refuseUpgrade(answer, fault('method_not_allowed', 'method CONNECT is not served here'));
+    refuseUpgrade(answer, new TunnelError('method_not_allowed', 'method CONNECT is not served here'));
   });
 }
 
 /** Requests that Node's parser refuses get a Status too, unless an answer is under way on their connection. */
-function answerTrouble(server: Http2SecureServer): void {
-  const answers = new WeakMap<Duplex, ClientResponse>();
-  server.prependListener('request', (request, response) =>
-    inTurn(response, () => answers.set(request.socket, response)),
-  );
+function answerTrouble(server: Http2SecureServer, answers: Answers): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     const answer = answers.get(socket);
     const isFree = answer === undefined || !answer.headersSent || answer.writableFinished;
@@ -128,7 +150,7 @@ function answerTrouble(server: Http2SecureServer): void {
     const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW';
     const kind = isTooLarge ? 'headers_too_large' : 'bad_request';
     const message = isTooLarge ? `more than ${MAX_HEADERS_BYTES} bytes of headers` : 'the request is not HTTP/1.1';
-    refuseUpgrade(socket, fault(kind, message));
+    refuseUpgrade(socket, new TunnelError(kind, message));
   });
   server.on('sessionError', () => {
     // A client broke HTTP/2: its session is gone, and nobody is left to answer.
@@ -148,6 +170,8 @@ function trackSockets(server: Http2SecureServer): ReadonlySet<Socket> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     socket.setNoDelay(true);
+    // Long-running requests have no deadline: what else would tell that a silent client is gone?
+    socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });

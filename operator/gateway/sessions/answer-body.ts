@@ -26,14 +26,15 @@ export function answerBody(method: string, status: number, headers: RawHeaders):
   return { isSent: true, leastBytes, mostBytes: length === undefined ? Number.POSITIVE_INFINITY : leastBytes };
 }
 
-/** The headers that go on to the client. The trace id is ours to say; RFC 9110 §8.6: no Content-Length beside 204. */
+/** The headers that go on to the client. The trace id is ours to say; RFC 9110 §8.6: no Content-Length beside 1xx and 204. */
 export function answerHeaders(status: number, headers: RawHeaders): string[] {
+  const hasNoLength = status < 200 || status === 204;
   const passing = crossing(headers);
   const kept: string[] = [];
   for (let at = 0; at < passing.length; at += 2) {
     const name = passing[at] ?? '';
     const lower = name.toLowerCase();
-    if (lower === 'x-trace-id' || (status === 204 && lower === 'content-length')) continue;
+    if (lower === 'x-trace-id' || (hasNoLength && lower === 'content-length')) continue;
     kept.push(name, passing[at + 1] ?? '');
   }
   return kept;

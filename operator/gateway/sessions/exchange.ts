@@ -11,13 +11,16 @@ import {
   cut,
   discardBody,
   flushHead,
+  sendContinue,
   sendTrailers,
   writeBody,
   writeHead,
 } from '../front/answer.ts';
-import { type Fault, fault } from '../front/fault.ts';
+import type { FaultKind } from '../front/fault.ts';
+import { TunnelError } from '../front/tunnel-error.ts';
 import { type AnswerBody, answerBody, answerHeaders, NO_BODY } from './answer-body.ts';
-import { faultOf, strangeAnswer } from './stream-fault.ts';
+import { guarded } from './guarded.ts';
+import { mayGoElsewhere, type Sent, strangeAnswer, tunnelErrorOf } from './stream-fault.ts';
 
 /** Watches that lose their session end within this time, not all at once: their clients come back at once. */
 export const WATCH_END_SPREAD_MS = 1_000;
@@ -26,14 +29,16 @@ export interface ExchangeOptions {
   readonly request: ClientRequest;
   readonly response: ClientResponse;
   readonly method: string;
-  readonly tunnel: string;
+  readonly sent: Sent;
   readonly traceId: string;
   readonly isWatch: boolean;
   readonly hasBody: boolean;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Certainly not executed, and no byte of a body is lost: true if it is sent again, then `start` is called with another stream. */
+  readonly again: () => boolean;
   /** Nothing was sent to the client yet: answer with this. */
-  readonly onFault: (fault: Fault) => void;
+  readonly onError: (error: TunnelError) => void;
   /** Once: how it ended, for the audit line. */
   readonly onDone: (outcome: ExchangeOutcome) => void;
 }
@@ -41,9 +46,11 @@ export interface ExchangeOptions {
 export interface ExchangeOutcome {
   /** Of the response head that went out; undefined when none did. */
   readonly status: number | undefined;
+  /** Body bytes of the client, and to it. */
+  readonly bytesIn: number;
   readonly bytesOut: number;
-  /** undefined: a clean end. */
-  readonly error: string | undefined;
+  /** undefined: a clean end. A text: the client went away, or the answer could not be written. */
+  readonly error: TunnelError | string | undefined;
 }
 
 /**
@@ -58,6 +65,7 @@ export class Exchange {
   #stream: Stream | undefined;
   #status: number | undefined;
   #body: AnswerBody = NO_BODY;
+  #bytesIn = 0;
   #bytesOut = 0;
   /** Bytes handed to the response that it has not taken: credit for them waits for drain. */
   #owedBytes = 0;
@@ -87,40 +95,34 @@ export class Exchange {
   }
 
   /** Ends the exchange before it had a stream. */
-  refuse(answer: Fault): void {
-    this.#finish(answer.code);
-    this.#options.onFault(answer);
+  refuse(error: TunnelError): void {
+    this.#finish(error);
+    this.#options.onError(error);
   }
 
   #events(): StreamEvents {
-    const { request } = this.#options;
+    const { request, response } = this.#options;
+    const onThrow = (error: unknown) => {
+      this.#stream?.reset(ErrorCode.Internal);
+      this.#finish(`the answer could not be written: ${describeError(error)}`);
+      cut(response);
+    };
     return {
-      onHead: this.#guarded((head: ResponseHead) => this.#head(head)),
-      onData: this.#guarded((chunk: Uint8Array) => this.#data(chunk)),
-      onEnd: this.#guarded((trailers: RawHeaders) => this.#end(trailers)),
+      onHead: guarded((head: ResponseHead) => this.#head(head), onThrow),
+      onData: guarded((chunk: Uint8Array) => this.#data(chunk), onThrow),
+      onEnd: guarded((trailers: RawHeaders) => this.#end(trailers), onThrow),
       onError: (error) => this.#fail(error),
       onDrain: () => request.resume(),
       onClose: () => {},
     };
   }
 
-  /** What an agent sends runs in its session's frame loop: a throw there would end the process. */
-  #guarded<Argument>(run: (argument: Argument) => void): (argument: Argument) => void {
-    return (argument) => {
-      try {
-        run(argument);
-      } catch (error) {
-        this.#stream?.reset(ErrorCode.Internal);
-        this.#finish(`the answer could not be written: ${describeError(error)}`);
-        cut(this.#options.response);
-      }
-    };
-  }
-
   #pumpBody(stream: Stream): void {
-    const { request } = this.#options;
+    const { request, response } = this.#options;
+    sendContinue({ request, response });
     const breakOff = () => stream.reset(ErrorCode.Cancel, 'the client broke off its body');
     request.on('data', (chunk: Buffer) => {
+      this.#bytesIn += chunk.length;
       if (!stream.write(chunk)) request.pause();
     });
     // HTTP/2 through Node says 'end' after a reset too: a cut body must not look whole.
@@ -136,7 +138,7 @@ export class Exchange {
     if (this.#isDone) return;
     stream.reset(ErrorCode.Cancel, 'the trailers of the request may not pass');
     const kind = trouble.status === 431 ? 'headers_too_large' : 'bad_request';
-    this.#giveUp(fault(kind, `trailers: ${trouble.message}`), trouble.message);
+    this.#giveUp(this.#error(kind, `trailers: ${trouble.message}`));
   }
 
   #head({ status, headers }: ResponseHead): void {
@@ -193,14 +195,14 @@ export class Exchange {
   /** The target or its agent sent what is no HTTP answer: none of it may reach the client as one. */
   #broken(what: string): void {
     this.#stream?.reset(ErrorCode.UpstreamProtocol, what);
-    this.#giveUp(strangeAnswer(this.#options.tunnel, `it had ${what}`), `the answer had ${what}`);
+    this.#giveUp(strangeAnswer(this.#options.sent, `it had ${what}`));
   }
 
   #expire(timeoutMs: number): void {
     if (this.#isDone) return;
     const message = `the request did not complete within ${Math.round(timeoutMs / 1000)} s`;
     this.#stream?.reset(ErrorCode.Deadline, message);
-    this.#giveUp(fault('request_timeout', message), message);
+    this.#giveUp(this.#error('request_timeout', message));
   }
 
   /** Nothing can be handed over any more: what was is gone, and its credit goes back. */
@@ -214,24 +216,35 @@ export class Exchange {
 
   #fail(error: StreamError): void {
     if (this.#isDone) return;
-    const { response, isWatch, clock, random } = this.#options;
+    const { response, sent, isWatch, hasBody, again, clock, random } = this.#options;
+    if (this.#status === undefined && !hasBody && mayGoElsewhere(error)) {
+      this.#cancelTimer();
+      if (again()) return;
+    }
+    const failure = tunnelErrorOf(error, sent);
     const isWhole = this.#status === 200 && this.#bytesOut >= this.#body.leastBytes;
     const mayEndCleanly = isWatch && isWhole && error.code === ErrorCode.SessionLost;
-    if (!mayEndCleanly) return this.#giveUp(faultOf(error, this.#options), error.message);
-    this.#finish(error.message);
+    if (!mayEndCleanly) return this.#giveUp(failure);
+    this.#finish(failure);
     this.#cancelTimer = clock.after(random() * WATCH_END_SPREAD_MS, () => response.end());
   }
 
-  #giveUp(answer: Fault, error: string): void {
+  /** What went wrong here while the request may have been running at the target. */
+  #error(kind: FaultKind, message: string): TunnelError {
+    const { tunnel, path, isRead } = this.#options.sent;
+    return new TunnelError(kind, message, { tunnel, path, retryable: isRead });
+  }
+
+  #giveUp(error: TunnelError): void {
     this.#finish(error);
-    if (this.#status === undefined) this.#options.onFault(answer);
+    if (this.#status === undefined) this.#options.onError(error);
     else cut(this.#options.response);
   }
 
-  #finish(error: string | undefined): void {
+  #finish(error: ExchangeOutcome['error']): void {
     if (this.#isDone) return;
     this.#isDone = true;
     this.#cancelTimer();
-    this.#options.onDone({ status: this.#status, bytesOut: this.#bytesOut, error });
+    this.#options.onDone({ status: this.#status, bytesIn: this.#bytesIn, bytesOut: this.#bytesOut, error });
   }
 }

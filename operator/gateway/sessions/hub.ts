@@ -14,17 +14,16 @@ import { DEFAULT_SETTINGS, SUBPROTOCOL } from '../../../tunnel/session/settings.
 import { WEBSOCKET_OPTIONS, websocketTransport } from '../../../tunnel/session/websocket.ts';
 import { ErrorCode } from '../../../tunnel/wire/codes.ts';
 import type { Hello } from '../../../tunnel/wire/documents.ts';
-import { fault } from '../front/fault.ts';
+import { errorFields } from '../front/audit.ts';
 import { refuseUpgrade } from '../front/refuse-upgrade.ts';
-import { bearerToken } from '../front/route.ts';
-import { type FindAgentKey, provenKey } from './agent-token.ts';
+import { TunnelError } from '../front/tunnel-error.ts';
+import { type AdmittedAgent, admitAgent, tunnelOf } from './admit-agent.ts';
+import type { FindAgentKey } from './agent-token.ts';
 import type { AgentLink, Registry } from './registry.ts';
 import type { Tunnels, TunnelView } from './tunnels.ts';
 
 /** Upgraded connections that have not greeted yet, at once. */
 const MAX_GREETING = 1_000;
-/** Ten replicas, old and new ones during a rollout, and room for who comes back before we noticed that he was gone. */
-export const MAX_SESSIONS_PER_TUNNEL = 64;
 
 export interface HubOptions {
   readonly registry: Registry;
@@ -43,6 +42,8 @@ export interface HubOptions {
 export class Hub {
   readonly #options: HubOptions;
   readonly #server = new WebSocketServer({ ...WEBSOCKET_OPTIONS, noServer: true, handleProtocols: () => SUBPROTOCOL });
+  /** Sessions that were told to leave, with what calls off their end. */
+  readonly #retiring = new Map<GatewaySession, () => void>();
   #greeting = 0;
   #isDraining = false;
 
@@ -58,9 +59,10 @@ export class Hub {
   /** Handles an upgrade on the agents' path. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const admitted = this.#admit(request);
-    if ('status' in admitted) {
+    if (admitted instanceof TunnelError) {
       this.#options.log.warn('agent refused', {
-        code: admitted.code,
+        tunnel: admitted.tunnel,
+        ...errorFields(admitted),
         reason: admitted.message,
         address: request.socket.remoteAddress,
       });
@@ -76,10 +78,17 @@ export class Hub {
     for (const { session } of this.#options.registry.facts(tunnel.name).links) this.#configure(session, tunnel);
   }
 
-  /** The tunnel is being deleted: its sessions take no new requests and end when the running ones have. */
-  retire(tunnel: string): void {
-    for (const { session } of [...this.#options.registry.facts(tunnel).links]) {
-      session.session.drain(ErrorCode.Revoked, 'the tunnel is being deleted');
+  /**
+   * The tunnel is being deleted or suspended: its sessions take no new requests and end when the running ones have, at
+   * the latest after timeouts.drain.
+   */
+  retire({ name, settings }: TunnelView, reason: string): void {
+    const { registry, clock } = this.#options;
+    for (const { session } of [...registry.facts(name).links]) {
+      if (session.session.state !== 'open') continue;
+      const cut = () => session.session.close(ErrorCode.Revoked, reason);
+      this.#retiring.set(session, clock.after(settings.timeouts.drainMs, cut));
+      session.session.drain(ErrorCode.Revoked, reason);
     }
   }
 
@@ -103,29 +112,12 @@ export class Hub {
     for (const webSocket of this.#server.clients) webSocket.terminate();
   }
 
-  /** Who asks, and may he: the checks before anything is upgraded. */
-  #admit(request: IncomingMessage) {
-    const headers = request.rawHeaders;
-    if (this.#isDraining) return fault('draining', 'the gateway is leaving');
-    if (this.#greeting >= MAX_GREETING) return fault('stream_limit', `${MAX_GREETING} agents are connecting`);
-    if (request.headers.origin !== undefined) return fault('forbidden', 'agents are no browsers: Origin is refused');
-    if (!(request.headers['sec-websocket-protocol'] ?? '').split(/\s*,\s*/).includes(SUBPROTOCOL)) {
-      return fault('bad_request', `this gateway speaks ${SUBPROTOCOL}: upgrade the agent or the operator`);
+  #admit(request: IncomingMessage): AdmittedAgent | TunnelError {
+    if (this.#isDraining) return new TunnelError('draining', 'the gateway is leaving');
+    if (this.#greeting >= MAX_GREETING) {
+      return new TunnelError('stream_limit', `${MAX_GREETING} agents are connecting`);
     }
-    const key = provenKey(bearerToken(headers) ?? '', this.#options.findKey);
-    if (key === undefined)
-      return fault('unauthorized', 'the agent token is not valid: apply a fresh manifest or Secret');
-    const tunnel = this.#viewOf(key);
-    if (tunnel === undefined) {
-      return fault(
-        'unauthorized',
-        `tunnel "${key.tunnel}" of this token is gone: remove the agent or apply a fresh manifest`,
-      );
-    }
-    if (this.#options.registry.facts(key.tunnel).links.length >= MAX_SESSIONS_PER_TUNNEL) {
-      return fault('stream_limit', `tunnel "${key.tunnel}" has ${MAX_SESSIONS_PER_TUNNEL} sessions: run fewer agents`);
-    }
-    return { key, tunnel };
+    return admitAgent(request, this.#options);
   }
 
   #open(webSocket: WebSocket, key: AgentKey, tunnel: TunnelView): void {
@@ -168,22 +160,19 @@ export class Hub {
     const { session, tunnel, instanceId, agentVersion } = link;
     log.info('session opened', { tunnel, session: session.id, agent: instanceId, agentVersion });
     registry.add(link);
-    const view = this.#viewOf(key);
+    const view = tunnelOf(key, this.#options.tunnels);
     if (view === undefined) return session.session.close(ErrorCode.Revoked, 'the tunnel was deleted');
+    if (view.isSuspended) return session.session.drain(ErrorCode.Revoked, 'the tunnel is suspended');
     this.#configure(session, view);
     if (this.#isDraining) return session.session.drain(ErrorCode.Draining, 'the gateway is leaving');
     onRoom(tunnel);
   }
 
-  /** The tunnel of a key; undefined when it is gone, or a namesake. */
-  #viewOf({ tunnel, tunnelUid }: AgentKey): TunnelView | undefined {
-    const view = this.#options.tunnels.get(tunnel);
-    return view === undefined || view.uid !== tunnelUid || view.isDeleting ? undefined : view;
-  }
-
   #ended(session: GatewaySession, link: AgentLink | undefined, key: AgentKey, end: SessionEnd): void {
     const { registry, log, onRoom } = this.#options;
     log.info('session closed', { tunnel: key.tunnel, session: session.id, reason: end.reason });
+    this.#retiring.get(session)?.();
+    this.#retiring.delete(session);
     if (link === undefined) return;
     registry.remove(link, end);
     onRoom(key.tunnel);

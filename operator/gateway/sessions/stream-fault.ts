@@ -1,48 +1,78 @@
 import type { StreamError } from '../../../tunnel/errors.ts';
 import { ErrorCode } from '../../../tunnel/wire/codes.ts';
-import { type Fault, fault, lostKind } from '../front/fault.ts';
+import type { FaultKind } from '../front/fault.ts';
+import { TunnelError } from '../front/tunnel-error.ts';
+
+/** The request whose stream ended. */
+export interface Sent {
+  readonly tunnel: string;
+  /** Below /clusters/<tunnel>, without the query. */
+  readonly path: string;
+  /** See `isRead`. */
+  readonly isRead: boolean;
+}
+
+const ELSEWHERE: ReadonlySet<number> = new Set([ErrorCode.Draining, ErrorCode.SessionLost, ErrorCode.Overload]);
+const DOUBT = '; the request may have been executed';
+
+/** Whether a request only reads. An upgrade runs something, whatever its method. */
+export function isRead(method: string, isUpgrade = false): boolean {
+  return !isUpgrade && (method === 'GET' || method === 'HEAD');
+}
+
+/** The session or its agent could not take this request, which certainly did not run: another may. */
+export function mayGoElsewhere({ code, execution }: StreamError): boolean {
+  return execution === 'not-executed' && ELSEWHERE.has(code);
+}
 
 /** The answer broke HTTP, or was one that no API server gives. */
-export function strangeAnswer(tunnel: string, cause: string): Fault {
-  const message = `the API server behind tunnel "${tunnel}" gave an answer that may not pass: ${cause}`;
-  return fault('upstream_protocol', message);
+export function strangeAnswer({ tunnel, path, isRead }: Sent, what: string): TunnelError {
+  return new TunnelError('upstream_protocol', strangeness(tunnel, what), { tunnel, path, retryable: isRead });
 }
 
 /** What the end of a stream means to a client that has seen no head. */
-export function faultOf(error: StreamError, { tunnel, method }: { tunnel: string; method: string }): Fault {
-  const cause = error.detail === '' ? error.message : error.detail;
+export function tunnelErrorOf(error: StreamError, sent: Sent): TunnelError {
+  const { tunnel, path } = sent;
   const isUnseen = error.execution === 'not-executed';
-  switch (error.code) {
+  const why = error.detail === '' ? error.message : error.detail;
+  const [kind, message] = verdict({ code: error.code, why, isUnseen }, sent);
+  return new TunnelError(kind, message, { tunnel, path, cause: error, retryable: isUnseen || sent.isRead });
+}
+
+interface End {
+  readonly code: number;
+  readonly why: string;
+  readonly isUnseen: boolean;
+}
+
+function verdict({ code, why, isUnseen }: End, { tunnel, isRead }: Sent): [FaultKind, string] {
+  switch (code) {
     case ErrorCode.UpstreamUnreachable:
       // Retry-After is a promise that nothing ran. REFUSED gives it, a mere RESET does not.
       if (!isUnseen) break;
-      return fault('upstream_unreachable', `the agent of tunnel "${tunnel}" cannot reach the API server: ${cause}`);
+      return ['upstream_unreachable', `the agent of tunnel "${tunnel}" cannot reach the API server: ${why}`];
     case ErrorCode.PolicyDenied:
-      return fault('policy_denied', `the agent of tunnel "${tunnel}" refused the request: ${cause}`);
+      return ['policy_denied', `the agent of tunnel "${tunnel}" refused the request: ${why}`];
     case ErrorCode.UpstreamTimeout:
-      return fault('upstream_timeout', `the API server behind tunnel "${tunnel}" did not answer in time: ${cause}`);
+      return ['upstream_timeout', `the API server behind tunnel "${tunnel}" did not answer in time: ${why}`];
     case ErrorCode.UpstreamProtocol:
-      return strangeAnswer(tunnel, cause);
-    case ErrorCode.UpstreamReset:
-      return upstreamReset(tunnel, method, cause);
+      return ['upstream_protocol', strangeness(tunnel, why)];
+    case ErrorCode.UpstreamReset: {
+      // What the API server did before it closed the connection, nobody knows.
+      const what = `the API server behind tunnel "${tunnel}" broke the connection`;
+      return isRead ? ['upstream_reset_read', `${what}: ${why}`] : ['upstream_reset_write', `${what}${DOUBT}: ${why}`];
+    }
     case ErrorCode.Overload:
       if (!isUnseen) break;
-      return fault('stream_limit', `the agent of tunnel "${tunnel}" has no room for the request: ${cause}`);
+      return ['stream_limit', `the agent of tunnel "${tunnel}" has no room for the request: ${why}`];
     case ErrorCode.Deadline:
-      return fault('request_timeout', cause);
+      return ['request_timeout', why];
   }
-  if (isUnseen) {
-    return fault('not_executed', `tunnel "${tunnel}" did not execute the request: ${cause}`);
-  }
-  const kind = lostKind({ method });
-  const doubt = kind === 'session_lost_write' ? '; the request may have been executed' : '';
-  const what = error.code === ErrorCode.SessionLost ? 'was lost while the request ran' : 'broke the request off';
-  return fault(kind, `tunnel "${tunnel}" ${what}${doubt}: ${cause}`);
+  if (isUnseen) return ['not_executed', `tunnel "${tunnel}" did not execute the request: ${why}`];
+  const what = `tunnel "${tunnel}" ${code === ErrorCode.SessionLost ? 'was lost while the request ran' : 'broke the request off'}`;
+  return isRead ? ['session_lost_read', `${what}: ${why}`] : ['session_lost_write', `${what}${DOUBT}: ${why}`];
 }
 
-/** The API server closed the connection under the request. What it did before, nobody knows. */
-function upstreamReset(tunnel: string, method: string, cause: string): Fault {
-  const what = `the API server behind tunnel "${tunnel}" broke the connection`;
-  if (lostKind({ method }) === 'session_lost_read') return fault('upstream_reset_read', `${what}: ${cause}`);
-  return fault('upstream_reset_write', `${what}; the request may have been executed: ${cause}`);
+function strangeness(tunnel: string, what: string): string {
+  return `the API server behind tunnel "${tunnel}" gave an answer that may not pass: ${what}`;
 }

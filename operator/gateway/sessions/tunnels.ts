@@ -6,6 +6,8 @@ export interface TunnelView {
   readonly uid: string;
   /** Being deleted: no new requests, no new sessions. */
   readonly isDeleting: boolean;
+  /** spec.suspend: no requests, no sessions, until it is taken back. */
+  readonly isSuspended: boolean;
   /** Made before this gateway started: its agents may be on their way back, so "never connected" is not known. */
   readonly predatesGateway?: boolean;
   readonly settings: AgentSettings;
@@ -14,4 +16,5 @@ export interface TunnelView {
 /** The accepted tunnels of the hub. */
 export interface Tunnels {
   get(name: string): TunnelView | undefined;
+  list(): TunnelView[];
 }

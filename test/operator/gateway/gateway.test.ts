@@ -1,8 +1,17 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { ErrorCode } from '../../../tunnel/wire/codes.ts';
-import { type Answer, bodyOf, GatewayFixture, PROTOCOLS, type Served, whole } from '../../support/gateway-fixture.ts';
+import {
+  type Answer,
+  bodyOf,
+  bytesOf,
+  GatewayFixture,
+  PROTOCOLS,
+  type Served,
+  whole,
+} from '../../support/gateway-fixture.ts';
 import { turns, until } from '../../support/turns.ts';
 
 const MEBIBYTE = 1024 * 1024;
@@ -289,6 +298,29 @@ for (const protocol of PROTOCOLS) {
       });
     }
 
+    it('sends a request without a body again that an agent refused as it left', async () => {
+      const refused: string[] = [];
+      await serving((served) => {
+        if (refused.push(served.head.traceId) === 1) served.stream.refuse(ErrorCode.Draining, 'the agent stops');
+        else served.answer(200, [], 'second');
+      });
+      const answer = await ask(PODS);
+      expect([answer.status, answer.text, refused.length]).to.deep.equal([200, 'second', 2]);
+      expect(new Set(refused).size, 'one trace id').to.equal(1);
+    });
+
+    it('gives up after three refusals, and leaves nothing behind', async () => {
+      let attempts = 0;
+      await serving((served) => {
+        attempts += 1;
+        served.stream.refuse(ErrorCode.Draining, 'so it is');
+      });
+      const { text, ...head } = await ask(PODS);
+      expect([head.status, attempts]).to.deep.equal([503, 3]);
+      expect(statusOf(head, text)).to.include({ cause: 'not_executed', retryAfter: '1' });
+      await until(() => fixture.isQuiet);
+    });
+
     it('lets requests wait for slots, and serves them in order', async () => {
       const agent = await fixture.agent({ slots: { ordinary: 1, longRunning: 0 } });
       const client = fixture.client(protocol);
@@ -394,16 +426,79 @@ for (const protocol of PROTOCOLS) {
       expect(statusOf(head, text)).to.include({ code: 429, cause: 'cluster_reconnecting', retryAfter: '5' });
     });
 
-    it('carries trailers both ways without hop-by-hop fields', async () => {
+    it('carries trailers to a client without hop-by-hop fields', async () => {
       const agent = await serving((served) => {
-        served.stream.sendHead({ status: 200, headers: [] });
+        served.stream.sendHead({ status: 200, headers: ['Trailer', 'Grpc-Status'] });
         served.stream.write(Buffer.from('x'));
         served.stream.end(['Grpc-Status', '0', 'Connection', 'x']);
       });
-      const answer = await ask(PODS);
+      const answer = await ask(PODS, { headers: { te: 'trailers' } });
       expect(answer.trailers()).to.deep.include({ 'grpc-status': '0' });
       expect(answer.trailers()).to.not.have.property('connection');
-      await agent.request();
+      expect((await agent.request()).head.headers.join().toLowerCase()).to.not.contain('trailers');
+    });
+
+    it('carries trailers of a client without hop-by-hop fields and without what tells who it is', async () => {
+      const agent = await serving(() => {});
+      const trailers = { 'x-sum': '1', 'impersonate-user': 'root' };
+      const answer = ask(PODS, { method: 'POST', body: 'x', trailers });
+      const served = await agent.request();
+      await until(() => served.hasEnded);
+      expect(served.trailers.map((text) => text.toLowerCase())).to.deep.equal(['x-sum', '1']);
+      served.answer(200);
+      expect((await answer).status).to.equal(200);
+    });
+
+    it('leaves what is compressed as it is, both ways', async () => {
+      const agent = await fixture.agent();
+      const packed = gzipSync(Buffer.alloc(100_000, 'pods'));
+      const call = fixture.client(protocol).call({
+        path: PODS,
+        method: 'POST',
+        body: packed,
+        headers: { 'content-encoding': 'gzip', 'accept-encoding': 'gzip' },
+      });
+      const served = await agent.request();
+      await until(() => served.hasEnded);
+      expect(Buffer.concat(served.chunks).equals(packed)).to.equal(true);
+      const sent = served.head.headers.map((text) => text.toLowerCase());
+      expect(sent[sent.indexOf('content-encoding') + 1]).to.equal('gzip');
+      expect(sent[sent.indexOf('accept-encoding') + 1]).to.equal('gzip');
+      const length = String(packed.length);
+      served.stream.sendHead({
+        status: 200,
+        headers: ['Content-Encoding', 'gzip', 'Vary', 'Accept-Encoding', 'Content-Length', length],
+      });
+      served.stream.write(packed);
+      served.stream.end();
+      const answer = await call.answer;
+      expect(answer.headers).to.include({
+        'content-encoding': 'gzip',
+        'content-length': length,
+        vary: 'Accept-Encoding',
+      });
+      expect((await bytesOf(answer)).equals(packed)).to.equal(true);
+    });
+
+    it('leaves protobuf as it is, both ways', async () => {
+      const agent = await fixture.agent();
+      const bytes = Buffer.concat([Buffer.from('k8s\0'), Buffer.from(Array.from({ length: 256 }, (_, at) => at))]);
+      const type = 'application/vnd.kubernetes.protobuf;stream=watch';
+      const accept = `${type}, application/json`;
+      const headers = { 'content-type': type, accept };
+      const call = fixture.client(protocol).call({ path: PODS, method: 'POST', body: bytes, headers });
+      const served = await agent.request();
+      await until(() => served.hasEnded);
+      expect(Buffer.concat(served.chunks).equals(bytes)).to.equal(true);
+      const names = served.head.headers.map((text) => text.toLowerCase());
+      expect(served.head.headers[names.indexOf('content-type') + 1]).to.equal(type);
+      expect(served.head.headers[names.indexOf('accept') + 1]).to.equal(accept);
+      served.stream.sendHead({ status: 201, headers: ['Content-Type', type] });
+      served.stream.write(bytes);
+      served.stream.end();
+      const answer = await call.answer;
+      expect(answer.headers['content-type']).to.equal(type);
+      expect((await bytesOf(answer)).equals(bytes)).to.equal(true);
     });
 
     it('answers HEAD, 204 and 304 without a body, and goes on with the next request', async () => {
@@ -440,14 +535,47 @@ for (const protocol of PROTOCOLS) {
       await until(() => fixture.isQuiet);
     });
 
-    it('answers an Expect: 100-continue and takes the body', async () => {
-      const agent = await serving(() => {});
-      const answer = ask(PODS, { method: 'POST', body: 'later', headers: { expect: '100-continue' } });
+    it('asks a client for the body that it holds back when a worker is free, not before', async () => {
+      const agent = await fixture.agent({ slots: { ordinary: 0, longRunning: 0 } });
+      const headers = { expect: '100-continue' };
+      const call = fixture.client(protocol).call({ path: PODS, method: 'POST', body: 'open', headers });
+      await until(() => fixture.counts.waiting === 1);
+      await turns();
+      expect(call.wasContinued()).to.equal(false);
+      agent.session.announce({ ordinary: 1, longRunning: 0 });
+      await until(() => call.wasContinued());
+      call.upload.end('later');
       const served = await agent.request();
       await until(() => served.hasEnded);
       expect(served.body).to.equal('later');
       served.answer(200);
-      expect((await answer).status).to.equal(200);
+      expect((await call.answer).status).to.equal(200);
+    });
+
+    it('does not ask for the body of a request that it refuses', async () => {
+      const refused: [string, string, number][] = [
+        ['', PODS, 401],
+        ['mallory', PODS, 403],
+        ['alice', '/clusters/nowhere/api/v1/pods', 404],
+        ['alice', PODS, 503],
+      ];
+      for (const [token, path, status] of refused) {
+        const headers = { expect: '100-continue', 'content-length': '5' };
+        const client = fixture.client(protocol);
+        const call = client.call({ path, token, method: 'POST', body: 'open', headers });
+        const answer = await call.answer;
+        expect([answer.status, call.wasContinued()]).to.deep.equal([status, false]);
+        if (protocol === 'http/1.1') expect(answer.headers['connection']).to.equal('close');
+        statusOf(answer, await bodyOf(answer));
+        client.close();
+      }
+    });
+
+    it('asks for no body where none follows', async () => {
+      await serving((served) => served.answer(200));
+      const call = fixture.client(protocol).call({ path: PODS, headers: { expect: '100-continue' } });
+      expect((await call.answer).status).to.equal(200);
+      expect(call.wasContinued()).to.equal(false);
     });
 
     it('ignores an expectation that it does not know', async () => {

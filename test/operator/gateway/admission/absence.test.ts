@@ -1,15 +1,29 @@
 import { expect } from 'chai';
-import { gaveUp, giveUpAtMs, isOffline, offline } from '../../../../operator/gateway/admission/absence.ts';
+import { gaveUp, giveUpAtMs, isOffline, offline, suspended } from '../../../../operator/gateway/admission/absence.ts';
+import { rowOf } from '../../../../operator/gateway/front/fault.ts';
 
 const MINUTE = 60_000;
 const PATIENCE = { isWatch: false, enteredMs: 100_000, deadlineMs: 220_000, disconnectGraceMs: 10_000 };
-const away = (awaySinceMs: number | undefined, nowMs = 100_000) => ({ nowMs, isConnected: false, awaySinceMs });
-const CONNECTED = { nowMs: 100_000, isConnected: true, awaySinceMs: undefined };
+const away = (awaySinceMs: number | undefined, nowMs = 100_000) => ({
+  nowMs,
+  isConnected: false,
+  awaySinceMs,
+  isSuspended: false,
+});
+const CONNECTED = { nowMs: 100_000, isConnected: true, awaySinceMs: undefined, isSuspended: false };
+const ASKED = { tunnel: 'c1', path: '/api', isWatch: false };
 
 describe('operator/gateway/admission/absence', () => {
   it('is never offline while connected', () => {
     expect(isOffline(CONNECTED, false)).to.equal(false);
     expect(isOffline(CONNECTED, true)).to.equal(false);
+  });
+
+  it('is offline while suspended, for a watch too, though sessions still finish what runs', () => {
+    for (const absence of [CONNECTED, away(undefined), away(95_000)]) {
+      expect(isOffline({ ...absence, isSuspended: true }, false)).to.equal(true);
+      expect(isOffline({ ...absence, isSuspended: true }, true)).to.equal(true);
+    }
   });
 
   it('is offline when it never was connected', () => {
@@ -44,22 +58,29 @@ describe('operator/gateway/admission/absence', () => {
   }
 
   it('says who was missing: a worker, the tunnel for a moment, the tunnel for long', () => {
-    expect(gaveUp('c1', CONNECTED, false, 0)).to.include({ code: 'queue_timeout', status: 429 });
-    expect(gaveUp('c1', away(95_000), false, 0)).to.include({
-      code: 'cluster_reconnecting',
-      status: 503,
-      retryAfterSeconds: 5,
-    });
-    expect(gaveUp('c1', away(0), false, 0)).to.include({ code: 'cluster_offline', status: 503 });
-    expect(gaveUp('c1', away(0), false, 0)).to.not.have.property('retryAfterSeconds');
+    const told = [CONNECTED, away(95_000), away(0)].map((absence) => gaveUp(ASKED, absence, 0));
+    expect(told.map(({ kind }) => kind)).to.deep.equal(['queue_timeout', 'cluster_reconnecting', 'cluster_offline']);
+    for (const error of told) expect(error).to.include({ tunnel: 'c1', path: '/api', retryable: true });
+  });
+
+  it('says that a tunnel is suspended, and what to do, whoever is there', () => {
+    for (const absence of [CONNECTED, away(95_000), away(0)]) {
+      const message = 'tunnel "c1" is suspended: set spec.suspend to false to use it';
+      const told = gaveUp(ASKED, { ...absence, isSuspended: true }, 0);
+      expect(told).to.include({ kind: 'cluster_offline', tunnel: 'c1', path: '/api', message });
+      expect(offline(ASKED, { ...absence, isSuspended: true }).message).to.equal(message);
+    }
+    expect(rowOf(suspended(ASKED).kind)).to.include({ status: 503 });
+    expect(rowOf(suspended(ASKED).kind)).to.not.have.property('retryAfterSeconds');
   });
 
   it('spreads the return of watches over 2 to 8 whole seconds', () => {
-    const seconds = [0, 0.15, 0.5, 0.999].map((random) => gaveUp('c1', away(95_000), true, random).retryAfterSeconds);
-    expect(seconds).to.deep.equal([2, 3, 5, 8]);
+    const told = [0, 0.15, 0.5, 0.999].map((random) => gaveUp({ ...ASKED, isWatch: true }, away(95_000), random));
+    expect(told.map(({ kind }) => kind)).to.deep.equal(Array(4).fill('watch_held'));
+    expect(told.map(({ retryAfterSeconds }) => retryAfterSeconds)).to.deep.equal([2, 3, 5, 8]);
   });
 
   it('points at kubectl describe', () => {
-    expect(offline('c1').message).to.contain('kubectl describe clustertunnel c1');
+    expect(offline(ASKED, away(0)).message).to.contain('kubectl describe clustertunnel c1');
   });
 });

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { Admission, type Applicant } from '../../../../operator/gateway/admission/admit.ts';
-import type { Fault } from '../../../../operator/gateway/front/fault.ts';
+import type { TunnelError } from '../../../../operator/gateway/front/tunnel-error.ts';
 import type { Registry } from '../../../../operator/gateway/sessions/registry.ts';
+import type { TunnelView } from '../../../../operator/gateway/sessions/tunnels.ts';
 import type { SlotPool } from '../../../../tunnel/session/gateway-session.ts';
 import type { Stream } from '../../../../tunnel/session/stream.ts';
 import type { RequestHead } from '../../../../tunnel/wire/head.ts';
@@ -32,20 +33,24 @@ describe('operator/gateway/admission/admit', () => {
   let sessions: FakeSession[];
   let awaySinceMs: number | undefined;
   let admission: Admission;
+  let isSuspended: boolean;
   let told: string[];
   beforeEach(() => {
     clock = new ManualClock();
     sessions = [];
     awaySinceMs = undefined;
+    isSuspended = false;
     told = [];
     const facts = () => ({ links: sessions.map((session) => ({ session })), lastDisconnect: undefined, awaySinceMs });
-    admission = new Admission({ registry: { facts } as unknown as Registry, clock, random: () => 0.5 });
+    const tunnels = { get: () => ({ isSuspended }) as TunnelView };
+    admission = new Admission({ registry: { facts } as unknown as Registry, tunnels, clock, random: () => 0.5 });
   });
 
   function admit(name: string, changes: Partial<Applicant> = {}): () => void {
     const { pool = 'ordinary', timeoutMs = 1_000 } = changes;
     return admission.admit({
       tunnel: 'c1',
+      path: '/api',
       pool,
       isWatch: false,
       isEnd: true,
@@ -53,7 +58,7 @@ describe('operator/gateway/admission/admit', () => {
       disconnectGraceMs: 100,
       head: (deadlineMs) => ({ path: name, deadlineMs, isLongRunning: pool === 'longRunning' }) as RequestHead,
       onStream: () => told.push(`${name} sent`),
-      onFault: ({ code }: Fault) => told.push(`${name} ${code}`),
+      onError: ({ code }: TunnelError) => told.push(`${name} ${code}`),
       ...changes,
     });
   }
@@ -191,6 +196,22 @@ describe('operator/gateway/admission/admit', () => {
     expect(admission.waiting).to.equal(1);
     admission.clear('c2');
     expect(clock.pending).to.equal(0);
+  });
+
+  it('opens nothing at a suspended tunnel and lets nobody wait, though there is room', () => {
+    sessions = [new FakeSession({ ordinary: 0, longRunning: 1 })];
+    admit('early');
+    isSuspended = true;
+    admission.clear('c1');
+    admit('late');
+    admit('watch', { pool: 'longRunning', isWatch: true });
+    (sessions[0] as FakeSession).free.ordinary = 1;
+    admission.changed('c1');
+    expect(told).to.deep.equal(['early cluster_offline', 'late cluster_offline', 'watch cluster_offline']);
+    expect([admission.waiting, clock.pending, sessions[0]?.opened.length]).to.deep.equal([0, 0, 0]);
+    isSuspended = false;
+    admit('again');
+    expect(told.at(-1)).to.equal('again sent');
   });
 
   it('tells everybody to go elsewhere when the gateway leaves, and whoever comes later', () => {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { ErrorCode } from '../../../../tunnel/wire/codes.ts';
 import { GatewayFixture, PROTOCOLS, TOKENS, whole } from '../../../support/gateway-fixture.ts';
 import { turns, until } from '../../../support/turns.ts';
 
@@ -49,9 +50,11 @@ describe('operator/gateway/front/handler', function () {
   });
 
   it('answers 403 on discovery paths as text', async () => {
-    const { status, text, body } = await ask('/clusters/c1/api', { token: 'mallory' });
-    expect([status, body]).to.deep.equal([403, undefined]);
-    expect(text).to.contain('User "mallory" cannot get resource');
+    for (const path of ['/clusters/c1/api', '/clusters/c1/apis/apps/v1?timeout=32s']) {
+      const { status, text, body } = await ask(path, { token: 'mallory' });
+      expect([status, body]).to.deep.equal([403, undefined]);
+      expect(text).to.contain('User "mallory" cannot get resource');
+    }
   });
 
   it('answers 404 for an unknown tunnel only to those who may use it', async () => {
@@ -61,7 +64,7 @@ describe('operator/gateway/front/handler', function () {
   });
 
   it('answers 404 outside /clusters/ without asking the hub', async () => {
-    for (const path of ['/', '/api/v1/pods', '/clusters', '/agent/v1/connect', '/version']) {
+    for (const path of ['/', '/api/v1/pods', '/clustersx', '/Clusters', '/agent/v1/connect', '/version']) {
       expect(await ask(path), path).to.include({ status: 404, cause: 'not_found' });
     }
     expect(fixture.reviewed.tokens).to.deep.equal([]);
@@ -164,18 +167,60 @@ describe('operator/gateway/front/handler', function () {
     expect(fixture.isQuiet).to.equal(true);
   });
 
-  it('writes one audit line a request, without what is secret', async () => {
-    await fixture.stop();
-    const lines: { message: string; fields: Record<string, unknown> }[] = [];
-    const write = (message: string, fields = {}) => lines.push({ message, fields });
-    const log = { error: write, warn: write, info: write, debug: write, child: () => log };
-    fixture = await GatewayFixture.start({ log });
-    await fixture.agent({ serve: (served) => served.answer(201, [], 'x') });
-    await ask(`${PODS}/p/log?follow=1`, { method: 'POST', body: 'b' });
-    const audit = lines.filter(({ message }) => message === 'audit').map(({ fields }) => fields);
-    expect(audit).to.have.length(1);
-    expect(audit[0]).to.include({ user: 'alice', tunnel: 'c1', verb: 'create', resource: 'pods', subresource: 'log' });
-    expect(audit[0]).to.include({ namespace: 'default', name: 'p', status: 201, bytesOut: 1, error: undefined });
-    expect(JSON.stringify(lines)).to.not.contain('Bearer');
+  describe('writes', () => {
+    let lines: { message: string; fields: Record<string, unknown> }[];
+    beforeEach(async () => {
+      await fixture.stop();
+      lines = [];
+      const write = (message: string, fields = {}) => lines.push({ message, fields });
+      const log = { error: write, warn: write, info: write, debug: write, child: () => log };
+      fixture = await GatewayFixture.start({ log });
+    });
+    const only = (message: string) => {
+      const found = lines.filter((line) => line.message === message);
+      expect(found, message).to.have.length(1);
+      return found[0]?.fields ?? {};
+    };
+
+    it('one audit line a request, without what is secret', async () => {
+      await fixture.agent({ serve: (served) => served.answer(201, [], 'x') });
+      await ask(`${PODS}/p/log?follow=1`, { method: 'POST', body: 'bb' });
+      const audit = only('audit');
+      expect(audit).to.include({ user: 'alice', tunnel: 'c1', verb: 'create', resource: 'pods', subresource: 'log' });
+      expect(audit).to.include({ namespace: 'default', name: 'p', status: 201, bytesIn: 2, bytesOut: 1 });
+      expect(audit).to.include({ error: undefined }).and.not.have.any.keys('code', 'hop');
+      expect(JSON.stringify(lines)).to.not.contain('Bearer').and.not.contain('follow');
+    });
+
+    it('what went wrong, where, and what was underneath', async () => {
+      await fixture.agent({ serve: (served) => served.stream.refuse(ErrorCode.UpstreamUnreachable, 'refused') });
+      const { status } = await ask(PODS);
+      expect([status, only('audit')['status']]).to.deep.equal([503, undefined]);
+      expect(only('audit')).to.include({
+        error: 'the agent of tunnel "c1" cannot reach the API server: refused',
+        code: 'upstream_unreachable',
+        hop: 'upstream',
+        cause: 'UPSTREAM_UNREACHABLE: refused',
+      });
+    });
+
+    it('what it refused, of which tunnel, without the query', async () => {
+      await ask(`${PODS}?token=x`, { token: 'mallory' });
+      expect(only('request refused')).to.include({
+        method: 'GET',
+        tunnel: 'c1',
+        path: '/api/v1/namespaces/default/pods',
+        status: 403,
+        code: 'forbidden',
+        hop: 'gateway',
+        cause: undefined,
+      });
+    });
+
+    it('what the hub said when it could not say who asks', async () => {
+      fixture.reviewToken = () => Promise.reject(new Error('HTTP 500'));
+      await ask(PODS);
+      expect(only('request refused')).to.include({ status: 503, code: 'auth_unavailable', cause: 'HTTP 500' });
+    });
   });
 });

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { rowOf } from '../../../../operator/gateway/front/fault.ts';
 import {
   asksForImpersonation,
   bearerToken,
@@ -6,8 +7,10 @@ import {
   type Route,
   routeOf,
 } from '../../../../operator/gateway/front/route.ts';
+import { TunnelError } from '../../../../operator/gateway/front/tunnel-error.ts';
 
 const at = (url: string, method = 'GET', headers: string[] = []) => routeOf({ method, url, headers });
+const statusOf = (routed: unknown) => (routed instanceof TunnelError ? rowOf(routed.kind).status : undefined);
 
 describe('operator/gateway/front/route', () => {
   const ROUTES: readonly [string, string, string][] = [
@@ -25,7 +28,7 @@ describe('operator/gateway/front/route', () => {
   ];
   for (const [url, tunnel, path] of ROUTES) {
     it(`sends ${url} to ${tunnel} as ${path}`, () => {
-      expect(at(url)).to.deep.include({ tunnel, path });
+      expect(at(url)).to.deep.include({ tunnel, path, plainPath: path.split('?')[0] });
     });
   }
 
@@ -48,13 +51,13 @@ describe('operator/gateway/front/route', () => {
   ];
   for (const [url, method, status] of REFUSED) {
     it(`answers ${status} to ${method} ${url.slice(0, 40)}`, () => {
-      expect(at(url, method)).to.include({ status });
+      expect(statusOf(at(url, method))).to.equal(status);
     });
   }
 
   it('answers 400 and 431 to headers that may not pass', () => {
-    expect(at('/clusters/c1/', 'GET', ['Host', 'a', 'Host', 'b'])).to.include({ status: 400 });
-    expect(at('/clusters/c1/', 'GET', Array(402).fill('a'))).to.include({ status: 431 });
+    expect(statusOf(at('/clusters/c1/', 'GET', ['Host', 'a', 'Host', 'b']))).to.equal(400);
+    expect(statusOf(at('/clusters/c1/', 'GET', Array(402).fill('a')))).to.equal(431);
   });
 
   const VERBS: readonly [string, string, boolean, string][] = [

@@ -120,16 +120,6 @@ describe('operator/gateway/front/server', function () {
     expect((await agent.request()).head.headers.join('').length).to.be.above(60 * 1024);
   });
 
-  for (const protocol of ['websocket', 'SPDY/3.1', 'h2c']) {
-    it(`answers 501 to an upgrade to ${protocol} and closes: what follows is not read`, async () => {
-      const upgrade = `Connection: Upgrade\r\nUpgrade: ${protocol}\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n`;
-      const text = await say(get('/clusters/c1/api/v1/namespaces/a/pods/p/exec', upgrade) + get('/clusters/c1/api'));
-      expect(statusIn(text)).to.include({ code: 501, cause: 'upgrade_unsupported' });
-      expect(text.match(/HTTP\/1\.1/g)).to.have.length(1);
-      expect(agent.served).to.have.length(0);
-    });
-  }
-
   it('answers CONNECT over HTTP/2 with a Status too', async () => {
     const raw = await http2();
     raw.write(

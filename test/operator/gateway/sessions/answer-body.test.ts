@@ -47,9 +47,9 @@ describe('operator/gateway/sessions/answer-body', () => {
     expect(answerBody('GET', 205, [])).to.deep.equal({ isSent: false, leastBytes: 0, mostBytes: 0 });
   });
 
-  it('lets headers pass but what may not cross, a trace id of theirs, and Content-Length beside 204', () => {
+  it('lets headers pass but what may not cross, a trace id of theirs, and Content-Length beside 101 and 204', () => {
     const headers = ['Audit-Id', '1', 'X-Trace-ID', 'x', 'Content-Length', '0', 'Connection', 'X-A', 'X-A', '1'];
     expect(answerHeaders(200, headers)).to.deep.equal(['Audit-Id', '1', 'Content-Length', '0']);
-    expect(answerHeaders(204, headers)).to.deep.equal(['Audit-Id', '1']);
+    for (const status of [101, 204]) expect(answerHeaders(status, headers)).to.deep.equal(['Audit-Id', '1']);
   });
 });

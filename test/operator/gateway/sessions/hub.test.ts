@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { expect } from 'chai';
 import type { WebSocket } from 'ws';
-import { MAX_SESSIONS_PER_TUNNEL } from '../../../../operator/gateway/sessions/hub.ts';
+import { MAX_SESSIONS_PER_TUNNEL } from '../../../../operator/gateway/sessions/admit-agent.ts';
 import { ErrorCode, FrameType } from '../../../../tunnel/wire/codes.ts';
 import { encode, packMessage } from '../../../../tunnel/wire/encode.ts';
 import { GatewayFixture, SETTINGS, whole } from '../../../support/gateway-fixture.ts';
@@ -182,6 +182,96 @@ describe('operator/gateway/sessions/hub', function () {
     served.answer(200, [], 'done');
     expect((await running).text).to.equal('done');
     await until(() => fixture.counts.sessions === 0);
+  });
+
+  it('cuts what still runs at a tunnel that is being deleted when the time to drain is over', async () => {
+    const agent = await fixture.agent();
+    const running = whole(fixture.client('http/1.1'), { path: PODS });
+    await agent.request();
+    fixture.addTunnel('c1', { isDeleting: true });
+    fixture.gateway.tunnelChanged('c1');
+    fixture.gateway.tunnelChanged('c1');
+    await until(() => agent.goaway !== undefined);
+    await fixture.pass(SETTINGS.timeouts.drainMs);
+    expect((await running).status).to.equal(503);
+    await until(() => fixture.counts.sessions === 0 && agent.end !== undefined);
+  });
+
+  describe('of a suspended tunnel', () => {
+    const suspend = (isSuspended = true) => {
+      fixture.addTunnel('c1', { isSuspended });
+      fixture.gateway.tunnelChanged('c1');
+    };
+    const SUSPENDED = 'tunnel "c1" is suspended: set spec.suspend to false to use it';
+
+    it('lets running requests finish, and takes no more', async () => {
+      const agent = await fixture.agent();
+      const running = whole(fixture.client('http/1.1'), { path: PODS });
+      const served = await agent.request();
+      suspend();
+      await until(() => agent.goaway !== undefined);
+      expect(agent.goaway).to.include({ code: ErrorCode.Revoked, reason: 'the tunnel is suspended' });
+      for (const path of [PODS, `${PODS}?watch=1`]) {
+        const { status, headers, text } = await whole(fixture.client('http/1.1'), { path });
+        expect([status, headers['retry-after']]).to.deep.equal([503, undefined]);
+        expect(JSON.parse(text).details.causes[0]).to.deep.equal({
+          reason: 'cluster_offline',
+          field: 'tunnel',
+          message: SUSPENDED,
+        });
+      }
+      served.answer(200, [], 'done');
+      expect((await running).text).to.equal('done');
+      await until(() => fixture.counts.sessions === 0);
+      expect(fixture.clock.pending).to.equal(0);
+    });
+
+    it('lets nobody wait', async () => {
+      await fixture.agent({ slots: { ordinary: 0, longRunning: 0 } });
+      const answers = [PODS, `${PODS}?watch=1`].map((path) => whole(fixture.client('http/1.1'), { path }));
+      await until(() => fixture.counts.waiting === 2);
+      suspend();
+      for (const answer of answers) expect(await answer).to.include({ status: 503 });
+      for (const answer of answers) expect((await answer).text).to.contain(JSON.stringify(SUSPENDED).slice(1, -1));
+    });
+
+    it('ends watches cleanly when the time to drain is over', async () => {
+      const agent = await fixture.agent({
+        serve: (served) => served.stream.sendHead({ status: 200, headers: [] }),
+      });
+      const watch = whole(fixture.client('http/1.1'), { path: `${PODS}?watch=1` });
+      await agent.request();
+      await until(() => fixture.counts.requests === 1);
+      suspend();
+      suspend();
+      await fixture.pass(SETTINGS.timeouts.drainMs + 1_000);
+      expect(await watch).to.include({ status: 200, text: '' });
+      await until(() => fixture.counts.sessions === 0);
+    });
+
+    it('refuses its agents with 503, which is no rejection of their token, until it is taken back', async () => {
+      suspend();
+      expect(await refusal(fixture.dial({ token: fixture.mint() }))).to.deep.equal({
+        code: 503,
+        cause: 'cluster_offline',
+        retryAfter: undefined,
+      });
+      suspend(false);
+      await fixture.agent({ serve: (served) => served.answer(200) });
+      expect(await whole(fixture.client('http/1.1'), { path: PODS })).to.include({ status: 200 });
+    });
+
+    it('tells an agent to leave that connected before and greets afterwards', async () => {
+      const socket = fixture.dial({ token: fixture.mint() });
+      await once(socket, 'open');
+      const messages: Buffer[] = [];
+      socket.on('message', (message) => messages.push(message as Buffer));
+      suspend();
+      socket.send(hello());
+      await once(socket, 'close');
+      expect(Buffer.concat(messages).toString('latin1')).to.contain('the tunnel is suspended');
+      expect(fixture.counts).to.include({ greeting: 0, sessions: 0 });
+    });
   });
 
   it('drops the sessions and the waiting requests of a deleted tunnel', async () => {

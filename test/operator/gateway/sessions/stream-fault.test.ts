@@ -1,10 +1,15 @@
 import { expect } from 'chai';
-import { faultOf, strangeAnswer } from '../../../../operator/gateway/sessions/stream-fault.ts';
+import { rowOf } from '../../../../operator/gateway/front/fault.ts';
+import { isRead, strangeAnswer, tunnelErrorOf } from '../../../../operator/gateway/sessions/stream-fault.ts';
 import { type Execution, StreamError } from '../../../../tunnel/errors.ts';
 import { ErrorCode } from '../../../../tunnel/wire/codes.ts';
 
 const of = (code: number, execution: Execution, method = 'POST', detail = 'why') =>
-  faultOf(new StreamError({ streamId: 1, code, origin: 'remote', execution, detail }), { tunnel: 'c1', method });
+  tunnelErrorOf(new StreamError({ streamId: 1, code, origin: 'remote', execution, detail }), {
+    tunnel: 'c1',
+    path: '/api',
+    isRead: isRead(method),
+  });
 
 describe('operator/gateway/sessions/stream-fault', () => {
   const ROWS: readonly [string, number, Execution, string, number, string, number | undefined][] = [
@@ -50,17 +55,22 @@ describe('operator/gateway/sessions/stream-fault', () => {
   ];
   for (const [what, code, execution, method, status, cause, retryAfterSeconds] of ROWS) {
     it(`answers ${status} ${cause} to ${what}`, () => {
-      const fault = of(code, execution, method);
-      expect(fault).to.include({ status, code: cause });
-      expect(fault.retryAfterSeconds).to.equal(retryAfterSeconds);
-      expect(fault.message).to.contain('why');
+      const error = of(code, execution, method);
+      expect(error).to.include({ code: cause, tunnel: 'c1', path: '/api' });
+      expect(rowOf(error.kind).status).to.equal(status);
+      expect(rowOf(error.kind).retryAfterSeconds).to.equal(retryAfterSeconds);
+      expect(error.retryable).to.equal(execution === 'not-executed' || method === 'GET' || method === 'HEAD');
+      expect(error.message).to.contain('why');
+      expect(error.cause).to.be.instanceOf(StreamError);
     });
   }
 
   it('promises nothing for a write that may have run, whatever the code', () => {
     for (const code of [...Object.values(ErrorCode), 77, 2 ** 32 - 1]) {
       for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
-        expect(of(code, 'unknown', method).retryAfterSeconds, `${method} ${code}`).to.equal(undefined);
+        const { kind, retryable } = of(code, 'unknown', method);
+        expect(rowOf(kind).retryAfterSeconds, `${method} ${code}`).to.equal(undefined);
+        expect(retryable, `${method} ${code}`).to.equal(false);
       }
     }
   });
@@ -80,6 +90,13 @@ describe('operator/gateway/sessions/stream-fault', () => {
   });
 
   it('calls what no API server answers a bad gateway', () => {
-    expect(strangeAnswer('c1', 'x')).to.include({ status: 502, code: 'upstream_protocol' });
+    const sent = { tunnel: 'c1', path: '/api', isRead: false };
+    expect(strangeAnswer(sent, 'x')).to.include({ kind: 'upstream_protocol', tunnel: 'c1', retryable: false });
+    expect(strangeAnswer({ ...sent, isRead: true }, 'x').retryable).to.equal(true);
+  });
+
+  it('calls a GET or HEAD a read, and nothing else; an upgrade never', () => {
+    for (const method of ['GET', 'HEAD']) expect([isRead(method), isRead(method, true)]).to.deep.equal([true, false]);
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'get']) expect(isRead(method)).to.equal(false);
   });
 });

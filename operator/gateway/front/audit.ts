@@ -1,0 +1,42 @@
+import type { LogFields } from '../../../process/log.ts';
+import { describeError } from '../../../process/redact.ts';
+import type { ExchangeOutcome } from '../sessions/exchange.ts';
+import { rowOf } from './fault.ts';
+import type { HubUser } from './identity.ts';
+import type { Route } from './route.ts';
+import type { TunnelError } from './tunnel-error.ts';
+
+/** Who asked for what of which tunnel. */
+export interface Asked {
+  readonly traceId: string;
+  readonly user: HubUser;
+  readonly route: Route;
+  readonly method: string;
+  readonly isUpgrade: boolean;
+}
+
+/** The audit line of a request that was let in: who asked for what, and how it ended. No query: it may hold a command. */
+export function auditLine({ traceId, user, route, method, isUpgrade }: Asked, outcome: ExchangeOutcome): LogFields {
+  const { verb, apiGroup, resource, subresource, namespace, name } = route.info;
+  const { error, ...counts } = outcome;
+  const asked = { trace_id: traceId, user: user.username, tunnel: route.tunnel, method, isUpgrade };
+  const what = { verb, apiGroup, resource, subresource, namespace, name };
+  if (error === undefined || typeof error === 'string') return { ...asked, ...what, ...counts, error };
+  return { ...asked, ...what, ...counts, ...errorFields(error), error: error.message };
+}
+
+/** The audit line of a list of tunnels. */
+export function listingLine({ traceId, user, method }: Omit<Asked, 'route' | 'isUpgrade'>, items: number): LogFields {
+  return { trace_id: traceId, user: user.username, method, verb: 'list', resource: 'clusters', status: 200, items };
+}
+
+/** The line of a request that was not let in. */
+export function refusalLine(error: TunnelError, method: string | undefined, traceId: string): LogFields {
+  const { tunnel, path } = error;
+  return { trace_id: traceId, method, tunnel, path, status: rowOf(error.kind).status, ...errorFields(error) };
+}
+
+/** What an error tells an operator: where, what, and what is underneath. */
+export function errorFields({ code, hop, cause }: TunnelError): LogFields {
+  return { code, hop, cause: cause === undefined ? undefined : describeError(cause) };
+}

@@ -1,0 +1,107 @@
+import type { Registry } from '../sessions/registry.ts';
+import type { Tunnels, TunnelView } from '../sessions/tunnels.ts';
+import type { Gate } from './gate.ts';
+import type { HubUser } from './identity.ts';
+import { asksForImpersonation, lineTrouble, type RequestLine } from './route.ts';
+import { TunnelError } from './tunnel-error.ts';
+
+/** The right that makes a tunnel one of the caller's. */
+const VERB = 'get';
+/** Review of every tunnel at once; the API server reads an empty name so. */
+const ALL_TUNNELS = '';
+/** Reviews of one list under way at once: the hub has others to answer. */
+const MAX_REVIEWS = 16;
+
+/** /clusters itself. */
+const PATH = /^\/clusters\/?(\?|$)/;
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+
+/** What `GET /clusters` answers. */
+export interface ClusterList {
+  readonly apiVersion: 'clustertunnel.io/v1alpha1';
+  readonly kind: 'ClusterList';
+  readonly metadata: Readonly<Record<string, never>>;
+  /** By name. */
+  readonly items: readonly Cluster[];
+}
+
+interface Cluster {
+  readonly name: string;
+  /** The server of a kubeconfig. */
+  readonly endpoint: string;
+  /** An agent has a session with this gateway. */
+  readonly connected: boolean;
+  readonly suspended: boolean;
+}
+
+export interface ClustersOptions {
+  readonly gate: Gate;
+  readonly tunnels: Tunnels;
+  readonly registry: Registry;
+  /** https://host[:port]. */
+  readonly externalUrl: string;
+}
+
+/** Whether a request target asks for the list, not for a tunnel. */
+export function asksForClusters(url: string): boolean {
+  return PATH.test(url);
+}
+
+/** The tunnels that somebody may use. Of the others nothing is said, not even how many there are. */
+export class Clusters {
+  readonly #options: ClustersOptions;
+
+  constructor(options: ClustersOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects only over a bug. */
+  async list(line: RequestLine): Promise<{ user: HubUser; list: ClusterList } | TunnelError> {
+    const trouble = lineTrouble(line);
+    if (trouble !== undefined) return trouble;
+    if (!METHODS.has(line.method)) return new TunnelError('method_not_allowed', '/clusters is only read: GET or HEAD');
+    const user = await this.#options.gate.identify(line.headers);
+    if (user instanceof TunnelError) return user;
+    if (asksForImpersonation(line.headers)) {
+      return new TunnelError('forbidden', `user "${user.username}" cannot impersonate here: leave out --as`);
+    }
+    const views = await this.#usable(user);
+    if (views instanceof TunnelError) return views;
+    const items = views.map((view) => this.#clusterOf(view)).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return { user, list: { apiVersion: 'clustertunnel.io/v1alpha1', kind: 'ClusterList', metadata: {}, items } };
+  }
+
+  async #usable(user: HubUser): Promise<TunnelView[] | TunnelError> {
+    const { gate, tunnels } = this.#options;
+    const mayAll = await gate.isAllowed(user, ALL_TUNNELS, VERB);
+    if (mayAll instanceof TunnelError) return mayAll;
+    const views = tunnels.list().filter(({ isDeleting }) => !isDeleting);
+    return mayAll ? views : this.#reviewed(user, views);
+  }
+
+  /** Those of `views` that the hub grants one by one; the first trouble ends it. */
+  async #reviewed(user: HubUser, views: readonly TunnelView[]): Promise<TunnelView[] | TunnelError> {
+    const left = [...views];
+    const granted: TunnelView[] = [];
+    let trouble: TunnelError | undefined;
+    const work = async () => {
+      for (let view = left.pop(); view !== undefined && trouble === undefined; view = left.pop()) {
+        const verdict = await this.#options.gate.isAllowed(user, view.name, VERB);
+        if (verdict instanceof TunnelError) trouble = verdict;
+        else if (verdict) granted.push(view);
+      }
+    };
+    await Promise.all(Array.from({ length: MAX_REVIEWS }, work));
+    return trouble ?? granted;
+  }
+
+  #clusterOf({ name, isSuspended }: TunnelView): Cluster {
+    const { registry, externalUrl } = this.#options;
+    return {
+      name,
+      endpoint: `${externalUrl}/clusters/${name}`,
+      connected: registry.facts(name).links.length > 0,
+      suspended: isSuspended,
+    };
+  }
+}

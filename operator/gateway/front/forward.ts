@@ -1,0 +1,161 @@
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../../process/clock.ts';
+import type { Logger } from '../../../process/log.ts';
+import { crossing } from '../../../tunnel/request-headers.ts';
+import type { Stream } from '../../../tunnel/session/stream.ts';
+import type { RawHeaders, RequestHead } from '../../../tunnel/wire/head.ts';
+import type { Admission } from '../admission/admit.ts';
+import { Exchange, type ExchangeOutcome } from '../sessions/exchange.ts';
+import { isRead } from '../sessions/stream-fault.ts';
+import { Upgrade } from '../sessions/upgrade.ts';
+import type { ClientRequest, ClientResponse } from './answer.ts';
+import { auditLine } from './audit.ts';
+import type { Allowed } from './gate.ts';
+import type { TunnelError } from './tunnel-error.ts';
+
+/** The gateway waits longer than the agent by this much, so that the hop that knows the cause speaks first. */
+const MARGIN_MS = 10_000;
+/** Sessions that one request is tried on, while it certainly ran on none. */
+const MAX_ATTEMPTS = 3;
+
+export interface ForwarderOptions {
+  readonly admission: Admission;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+/** A request that was let in. */
+export interface Entered {
+  readonly method: string;
+  readonly traceId: string;
+  readonly allowed: Allowed;
+  /** Nothing was sent to the client yet: answer with this, which may name the tunnel. */
+  readonly onError: (error: TunnelError) => void;
+}
+
+/** What of it goes to the agent. */
+interface Sending {
+  readonly headers: RawHeaders;
+  readonly isEnd: boolean;
+  readonly isUpgrade: boolean;
+}
+
+/** An Exchange or an Upgrade. */
+interface Served {
+  readonly isDone: boolean;
+  start(stream: Stream, timeoutMs: number | undefined): void;
+  refuse(error: TunnelError): void;
+}
+
+interface ServedEvents {
+  readonly onDone: (outcome: ExchangeOutcome) => void;
+  readonly again: () => boolean;
+}
+
+/** admit → forward → audit: from who may to what became of it. */
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options;
+  }
+
+  /** One client request and its answer. */
+  request(request: ClientRequest, response: ClientResponse, entered: Entered): void {
+    const { method, traceId, allowed, onError } = entered;
+    const { tunnel, plainPath: path, info } = allowed.route;
+    const { clock, random } = this.#options;
+    const hasBody = expectsBody(request);
+    const sending = { headers: crossing(request.rawHeaders), isEnd: !hasBody, isUpgrade: false };
+    this.#admit(entered, sending, (events) => {
+      const sent = { tunnel, path, isRead: isRead(method) };
+      const isWatch = info.verb === 'watch';
+      return new Exchange({
+        request,
+        response,
+        method,
+        sent,
+        traceId,
+        isWatch,
+        hasBody,
+        clock,
+        random,
+        onError,
+        ...events,
+      });
+    });
+  }
+
+  /** One client connection that wants to switch to `protocol`. */
+  upgrade(socket: Duplex, protocol: string, rawHeaders: RawHeaders, entered: Entered): void {
+    const { method, traceId, allowed, onError } = entered;
+    const { tunnel, plainPath: path } = allowed.route;
+    const { clock } = this.#options;
+    // `crossing` keeps no Upgrade field: this is the only one, in our own words.
+    const headers = [...crossing(rawHeaders), 'Upgrade', protocol];
+    this.#admit(entered, { headers, isEnd: false, isUpgrade: true }, ({ onDone }) => {
+      const sent = { tunnel, path, isRead: isRead(method, true) };
+      return new Upgrade({ socket, method, protocol, sent, traceId, clock, onError, onDone });
+    });
+  }
+
+  #admit(entered: Entered, sending: Sending, serve: (events: ServedEvents) => Served): void {
+    const { method, traceId, allowed } = entered;
+    const { route, view, user } = allowed;
+    const { isUpgrade, isEnd } = sending;
+    const { admission, clock, log } = this.#options;
+    const isLongRunning = route.isLongRunning || isUpgrade;
+    const { requestMs, disconnectGraceMs } = view.settings.timeouts;
+    const deadlineMs = isLongRunning ? Number.POSITIVE_INFINITY : clock.nowMs() + requestMs;
+    let attempts = 0;
+    let leave = () => {};
+    const apply = () => {
+      attempts += 1;
+      const timeoutMs = isLongRunning ? undefined : deadlineMs - clock.nowMs();
+      leave = admission.admit({
+        tunnel: route.tunnel,
+        path: route.plainPath,
+        pool: isLongRunning ? 'longRunning' : 'ordinary',
+        isWatch: route.info.verb === 'watch' && !isUpgrade,
+        predatesGateway: view.predatesGateway ?? false,
+        isEnd,
+        timeoutMs,
+        disconnectGraceMs,
+        head: (leftMs) => requestHead(entered, sending, { deadlineMs: leftMs, isLongRunning }),
+        onStream: (stream) => served.start(stream, timeoutMs === undefined ? undefined : timeoutMs + MARGIN_MS),
+        onError: (error) => served.refuse(error),
+      });
+      if (served.isDone) leave();
+    };
+    const served = serve({
+      onDone: (outcome) => {
+        leave();
+        log.info('audit', auditLine({ traceId, user, route, method, isUpgrade }, outcome));
+      },
+      again: () => {
+        if (attempts >= MAX_ATTEMPTS || clock.nowMs() >= deadlineMs) return false;
+        apply();
+        return true;
+      },
+    });
+    apply();
+  }
+}
+
+/** What OPEN says. */
+function requestHead(
+  { method, traceId, allowed }: Entered,
+  { headers, isUpgrade }: Sending,
+  time: { readonly deadlineMs: number; readonly isLongRunning: boolean },
+): RequestHead {
+  const { route, identity } = allowed;
+  return { method, path: route.path, headers, identity, traceId, isUpgrade, ...time };
+}
+
+/** Whether a body follows the head. */
+function expectsBody(request: ClientRequest): boolean {
+  if ('stream' in request && request.httpVersionMajor === 2) return !request.stream.endAfterHeaders;
+  const length = request.headers['content-length'];
+  return request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
+}

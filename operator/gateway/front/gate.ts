@@ -1,0 +1,105 @@
+import type { Clock } from '../../../process/clock.ts';
+import type { Logger } from '../../../process/log.ts';
+import { QuietLog } from '../../../process/quiet-log.ts';
+import type { Identity, RawHeaders } from '../../../tunnel/wire/head.ts';
+import type { Tunnels, TunnelView } from '../sessions/tunnels.ts';
+import type { Authenticator } from './authenticate.ts';
+import type { Authorizer } from './authorize.ts';
+import { type HubUser, identityAtTarget } from './identity.ts';
+import { asksForImpersonation, bearerToken, hubVerb, type RequestLine, type Route, routeOf } from './route.ts';
+import { refusal, TunnelError } from './tunnel-error.ts';
+
+export interface GateOptions {
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  readonly tunnels: Tunnels;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** A request that may go on: who asks, what of which tunnel. */
+export interface Allowed {
+  readonly route: Route;
+  readonly user: HubUser;
+  readonly identity: Identity;
+  readonly view: TunnelView;
+}
+
+/** parse → authenticate → authorise: the same for whoever comes to the clients' door. */
+export class Gate {
+  readonly #options: GateOptions;
+  readonly #warnings: QuietLog;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+    this.#warnings = new QuietLog(options.log, options.clock);
+  }
+
+  /** Who asks, and may he? Rejects only over a bug, like all of these. */
+  async allow(line: RequestLine & { readonly isUpgrade: boolean }): Promise<Allowed | TunnelError> {
+    const route = routeOf(line);
+    if (route instanceof TunnelError) return route;
+    const where = { tunnel: route.tunnel, path: route.plainPath };
+    const user = await this.identify(line.headers, where);
+    if (user instanceof TunnelError) return user;
+    const verb = hubVerb(route, line.method, line.isUpgrade);
+    const isAllowed = await this.isAllowed(user, route.tunnel, verb, where);
+    if (isAllowed instanceof TunnelError) return isAllowed;
+    if (!isAllowed) return forbidden(user, verb, where);
+    if (asksForImpersonation(line.headers)) {
+      const message = `user "${user.username}" cannot impersonate through a tunnel: leave out --as`;
+      return new TunnelError('forbidden', message, where);
+    }
+    const view = this.#options.tunnels.get(route.tunnel);
+    if (view === undefined || view.isDeleting) {
+      return new TunnelError('not_found', `clustertunnels.clustertunnel.io "${route.tunnel}" not found`, where);
+    }
+    const mapped = identityAtTarget(user);
+    if ('refusal' in mapped) return refusal(mapped.refusal, where);
+    return { route, user, identity: mapped.identity, view };
+  }
+
+  /** Who asks? */
+  async identify(headers: RawHeaders, where: Where = {}): Promise<HubUser | TunnelError> {
+    const token = bearerToken(headers);
+    if (token === undefined || token === '')
+      return new TunnelError('unauthorized', 'Unauthorized: a bearer token of the hub is required', where);
+    try {
+      const user = await this.#options.authenticator.authenticate(token);
+      return user ?? new TunnelError('unauthorized', 'Unauthorized: the hub does not know this token', where);
+    } catch (error) {
+      return this.#unavailable('authenticate', error, where);
+    }
+  }
+
+  /** May this user do this verb through this tunnel? An empty name is every tunnel. */
+  async isAllowed(user: HubUser, tunnel: string, verb: string, where: Where = {}): Promise<boolean | TunnelError> {
+    try {
+      return await this.#options.authorizer.isAllowed(user, tunnel, verb);
+    } catch (error) {
+      return this.#unavailable('authorize', error, where);
+    }
+  }
+
+  #unavailable(step: string, cause: unknown, where: Where): TunnelError {
+    this.#warnings.warn('hub cannot answer', { step, error: cause });
+    return new TunnelError('auth_unavailable', `the hub cannot ${step} requests now`, { ...where, cause });
+  }
+}
+
+/** What a request that is refused here asked for. */
+interface Where {
+  readonly tunnel?: string;
+  readonly path?: string;
+}
+
+/** The same words whether the tunnel exists or not. */
+function forbidden(
+  user: HubUser,
+  verb: string,
+  where: { readonly tunnel: string; readonly path: string },
+): TunnelError {
+  const resource = 'resource "clustertunnels/proxy" in API group "clustertunnel.io" at the cluster scope';
+  const what = `clustertunnels.clustertunnel.io "${where.tunnel}" is forbidden`;
+  return refusal(`${what}: User "${user.username}" cannot ${verb} ${resource}`, where);
+}

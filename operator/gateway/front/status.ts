@@ -1,0 +1,54 @@
+import type { RawHeaders } from '../../../tunnel/wire/head.ts';
+import { rowOf } from './fault.ts';
+import type { TunnelError } from './tunnel-error.ts';
+
+/** An error as an HTTP answer. */
+export interface ErrorAnswer {
+  readonly status: number;
+  /** What describes the answer and its body; how the connection goes on is the writer's to say. */
+  readonly headers: RawHeaders;
+  readonly body: string;
+  /** The connection should end with this answer. */
+  readonly isLast: boolean;
+}
+
+/** What a client is told about an error, before any head was sent. `tunnel`: the one that the Status names, if any. */
+export function errorAnswer(error: TunnelError, traceId: string, tunnel: string | undefined): ErrorAnswer {
+  const { status, isLast = false } = rowOf(error.kind);
+  const told = statusBody(error, traceId, tunnel);
+  const body = error.isText ? `${told.message}\n` : `${JSON.stringify(told)}\n`;
+  const { retryAfterSeconds } = told.details;
+  const headers = [
+    'content-type',
+    error.isText ? 'text/plain; charset=utf-8' : 'application/json',
+    'content-length',
+    String(Buffer.byteLength(body)),
+    'x-trace-id',
+    traceId,
+    ...(retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)]),
+  ];
+  return { status, headers, body, isLast };
+}
+
+/** metav1.Status as the API server would write it. Source: apimachinery pkg/api/errors. */
+export function statusBody(error: TunnelError, traceId: string, tunnel: string | undefined) {
+  const { kind, code, hop, message } = error;
+  const { status, reason, retryAfterSeconds: usual } = rowOf(kind);
+  const retryAfterSeconds = error.retryAfterSeconds ?? usual;
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message: `${message} (trace ${traceId})`,
+    reason,
+    details: {
+      ...(tunnel === undefined ? {} : { name: tunnel }),
+      group: 'clustertunnel.io',
+      kind: 'clustertunnels',
+      causes: [{ reason: code, message, field: hop }],
+      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+    },
+    code: status,
+  };
+}

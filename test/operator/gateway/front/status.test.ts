@@ -1,0 +1,52 @@
+import { expect } from 'chai';
+import { errorAnswer, statusBody } from '../../../../operator/gateway/front/status.ts';
+import { TunnelError } from '../../../../operator/gateway/front/tunnel-error.ts';
+
+describe('operator/gateway/front/status', () => {
+  it('names no tunnel unless it is told to, though the error knows it', () => {
+    const error = new TunnelError('forbidden', 'x', { tunnel: 'c1', path: '/api' });
+    expect(statusBody(error, 't', undefined).details).to.not.have.property('name');
+    expect(statusBody(error, 't', 'c1').details).to.include({ name: 'c1' });
+  });
+
+  it('takes another Retry-After than the row’s, in the body and in the header', () => {
+    const { headers, body } = errorAnswer(new TunnelError('watch_held', 'x', { retryAfterSeconds: 7 }), 't', undefined);
+    expect(JSON.parse(body).details.retryAfterSeconds).to.equal(7);
+    expect(headers.slice(-2)).to.deep.equal(['retry-after', '7']);
+  });
+
+  it('says how long its body is, in bytes, and which request it answers', () => {
+    const { status, headers, body, isLast } = errorAnswer(
+      new TunnelError('not_found', 'no tunnel “c1”'),
+      'trace-1',
+      'c1',
+    );
+    expect(headers).to.deep.equal([
+      'content-type',
+      'application/json',
+      'content-length',
+      String(Buffer.byteLength(body)),
+      'x-trace-id',
+      'trace-1',
+    ]);
+    expect({ status, isLast }).to.deep.equal({ status: 404, isLast: false });
+    expect(body.endsWith('}\n')).to.equal(true);
+  });
+
+  it('says a text as it is, with the trace id', () => {
+    const { headers, body } = errorAnswer(new TunnelError('forbidden', 'no', { isText: true }), 'trace-1', undefined);
+    expect(headers).to.include('text/plain; charset=utf-8');
+    expect(body).to.equal('no (trace trace-1)\n');
+  });
+
+  it('says nothing of what is underneath: causes may hold what no client should see', () => {
+    const error = new TunnelError('auth_unavailable', 'the hub cannot authenticate requests now', {
+      cause: new Error('connect ECONNREFUSED 10.0.0.1:443'),
+    });
+    expect(errorAnswer(error, 't', undefined).body).to.not.contain('10.0.0.1');
+  });
+
+  it('asks the connection to end with the answer of a draining gateway', () => {
+    expect(errorAnswer(new TunnelError('draining', 'x'), 't', undefined).isLast).to.equal(true);
+  });
+});
