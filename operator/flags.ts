@@ -19,6 +19,8 @@ export interface OperatorConfig {
   readonly maxBufferBytes: number;
   /** How long running requests may take to finish after SIGTERM. */
   readonly drainSeconds: number;
+  /** How long the deletion of a tunnel waits for a remote cluster that does not answer. */
+  readonly remoteRemovalTimeoutSeconds: number;
   readonly kubeconfig: string | undefined;
   readonly logLevel: LogLevel;
   readonly logFormat: 'json' | 'text';
@@ -55,6 +57,11 @@ export function operatorFlags(argv: Argv, env: NodeJS.ProcessEnv) {
       describe: 'Most bytes that all streams of this gateway may hold',
     })
     .option('drain-seconds', { type: 'number', default: 30, describe: 'Time for running requests after SIGTERM' })
+    .option('remote-removal-timeout', {
+      type: 'number',
+      default: Number(env['CLUSTERTUNNEL_REMOTE_REMOVAL_TIMEOUT'] ?? 300),
+      describe: 'Seconds that a deletion waits for a remote cluster that does not answer, then leaves the agent there',
+    })
     .option('kubeconfig', { type: 'string', describe: 'Outside a cluster: how to reach the hub' })
     .option('log-level', { choices: ['error', 'warn', 'info', 'debug'] as const, default: 'info' as const })
     .option('log-format', { choices: ['json', 'text'] as const, default: 'json' as const });
@@ -78,6 +85,7 @@ export function operatorConfig(given: OperatorArguments, env: NodeJS.ProcessEnv)
     opsPort: checkedPort('--ops-port', given['ops-port']),
     maxBufferBytes: atLeast('--max-buffer-bytes', given['max-buffer-bytes'], MEBIBYTE),
     drainSeconds: atLeast('--drain-seconds', given['drain-seconds'], 0),
+    remoteRemovalTimeoutSeconds: atLeast('--remote-removal-timeout', given['remote-removal-timeout'], 0),
     kubeconfig: given.kubeconfig,
     logLevel: given['log-level'],
     logFormat: given['log-format'],

@@ -77,6 +77,7 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
       identity: config.podName,
       caBundle: () => certificates.authority.cert,
       defaultAgentNamespace: DEFAULT_AGENT_NAMESPACE,
+      remoteRemovalTimeoutMs: config.remoteRemovalTimeoutSeconds * 1_000,
     },
     sessions: (tunnel) => {
       const facts = gateway?.facts(tunnel) ?? NO_SESSIONS;
@@ -116,9 +117,10 @@ function openGateway(
     host: config.bindAddress,
     port: config.gatewayPort,
     certificate,
+    externalUrl: config.externalUrl,
     maxBufferBytes: config.maxBufferBytes,
     replicaId: config.podName,
-    tunnels: new TunnelViews((name) => controller.tunnels.get(name), systemClock.date()),
+    tunnels: new TunnelViews(controller.tunnels, systemClock.date()),
     findKey: (keyId) => controller.findAgentKey(keyId),
     reviewToken: tokenReviewer(reviews),
     reviewAccess: accessReviewer(reviews),

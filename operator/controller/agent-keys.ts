@@ -1,7 +1,7 @@
 import { type AgentKey, decodeAgentKeys, encodeAgentKeys } from '../../crds/agent-token.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { type DataObject, RESOURCES } from '../kube/objects.ts';
-import { keysName, MANAGED_BY, MANAGED_BY_LABEL, TUNNEL_LABEL } from './names.ts';
+import { keysName, MANAGED_BY, MANAGED_BY_LABEL, TUNNEL_LABEL, UNPLACED_KEY_ANNOTATION } from './names.ts';
 
 /** Whose keys, and where they are kept. */
 export interface KeyOwner {
@@ -16,23 +16,29 @@ export interface AgentKeys {
   /** Oldest first; keys of a deleted namesake are left out. */
   readonly keys: readonly AgentKey[];
   readonly secret: DataObject | undefined;
+  /** The key whose token no agent was given yet, as far as we know: it may go before any other. */
+  readonly unplacedKeyId: string | undefined;
 }
 
 /** Reads the keys from the API server, not from a cache: what we decide on must include our own last write. */
 export async function readAgentKeys(client: KubeClient, owner: KeyOwner, signal: AbortSignal): Promise<AgentKeys> {
   const address = { namespace: owner.namespace, name: keysName(owner.tunnel) };
   const secret = await client.find<DataObject>(RESOURCES.secret, address, signal);
-  return { secret, keys: decodeAgentKeys(secret?.data).filter((key) => key.tunnelUid === owner.tunnelUid) };
+  return keysIn(secret, owner);
 }
 
-/** Makes exactly `keys` valid. @throws ApiError Conflict when somebody changed them since `seen` was read. */
+/**
+ * Makes exactly `keys` valid, and resolves to what stands there now.
+ * @throws ApiError Conflict when somebody changed them since `seen` was read.
+ */
 export async function writeAgentKeys(
   client: KubeClient,
   owner: KeyOwner,
   seen: AgentKeys,
   keys: readonly AgentKey[],
   signal: AbortSignal,
-): Promise<void> {
+  unplacedKeyId?: string,
+): Promise<AgentKeys> {
   const { namespace } = owner;
   const name = keysName(owner.tunnel);
   const resourceVersion = seen.secret?.metadata.resourceVersion;
@@ -43,11 +49,28 @@ export async function writeAgentKeys(
       name,
       namespace,
       labels: { [TUNNEL_LABEL]: owner.tunnel, [MANAGED_BY_LABEL]: MANAGED_BY },
+      ...(unplacedKeyId === undefined ? {} : { annotations: { [UNPLACED_KEY_ANNOTATION]: unplacedKeyId } }),
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
     },
     type: 'Opaque',
     data: encodeAgentKeys(keys),
   };
-  if (seen.secret === undefined) await client.create(RESOURCES.secret, { namespace }, secret, signal);
-  else await client.replace(RESOURCES.secret, { namespace, name }, secret, signal);
+  const written = await (seen.secret === undefined
+    ? client.create<DataObject>(RESOURCES.secret, { namespace }, secret, signal)
+    : client.replace<DataObject>(RESOURCES.secret, { namespace, name }, secret, signal));
+  return keysIn(written, owner);
+}
+
+/** Whether the Secret carries the labels by which it is watched: without them nobody knows its keys. */
+export function areWatched({ secret }: AgentKeys, { tunnel }: KeyOwner): boolean {
+  const labels = secret?.metadata.labels ?? {};
+  return labels[TUNNEL_LABEL] === tunnel && labels[MANAGED_BY_LABEL] === MANAGED_BY;
+}
+
+function keysIn(secret: DataObject | undefined, { tunnelUid }: KeyOwner): AgentKeys {
+  return {
+    secret,
+    keys: decodeAgentKeys(secret?.data).filter((key) => key.tunnelUid === tunnelUid),
+    unplacedKeyId: secret?.metadata.annotations?.[UNPLACED_KEY_ANNOTATION],
+  };
 }

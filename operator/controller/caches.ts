@@ -6,6 +6,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { type DataObject, type KubeObject, RESOURCES } from '../kube/objects.ts';
 import { Reflector } from '../kube/reflector.ts';
 import { type Change, Store } from '../kube/store.ts';
+import { KubeconfigSecrets, kubeconfigsIn } from './kubeconfig-secrets.ts';
 import { keysName, MANAGED_BY, MANAGED_BY_LABEL, TUNNEL_LABEL } from './names.ts';
 
 export interface CachesOptions {
@@ -18,12 +19,15 @@ export interface CachesOptions {
   readonly onTunnel: (change: Change<KubeObject>) => void;
   /** A Secret of keys or a ClusterRoleBinding of ours changed. */
   readonly onBelonging: (change: Change<KubeObject>) => void;
+  /** The Secret that the tunnel's kubeconfigSecretRef names came, changed or went. */
+  readonly onKubeconfig: (tunnel: string) => void;
 }
 
-/** What every replica watches, leader or not: tunnels, the keys of their agents, and our bindings. */
+/** What every replica watches, leader or not: tunnels, the keys of their agents, kubeconfigs, and our bindings. */
 export interface Caches {
   readonly tunnels: Store<ClusterTunnel & KubeObject>;
   readonly keys: Store<DataObject>;
+  readonly kubeconfigs: KubeconfigSecrets;
   readonly synced: Promise<unknown>;
   readonly hasSynced: () => boolean;
   /** Runs until the signal aborts. */
@@ -31,38 +35,57 @@ export interface Caches {
 }
 
 const KEY_ID_INDEX = 'keyId';
+const KUBECONFIG_INDEX = 'kubeconfig';
+const OURS = `${TUNNEL_LABEL},${MANAGED_BY_LABEL}=${MANAGED_BY}`;
+/** Releases of Helm live beside us, up to a megabyte each, and never hold a kubeconfig of ours. */
+const NO_RELEASES = 'type!=helm.sh/release.v1';
+/** Secrets may have a megabyte each: a page must stay below what the transport takes. */
+const SECRETS_PAGE_SIZE = 40;
 
 /** The caches, not yet running. */
-export function createCaches({ onTunnel, onBelonging, namespace, ...shared }: CachesOptions): Caches {
-  const tunnels = new Store<ClusterTunnel & KubeObject>({ onChange: onTunnel });
+export function createCaches(options: CachesOptions): Caches {
+  const { onTunnel, onBelonging, onKubeconfig, namespace, ...shared } = options;
+  const tunnels = new Store<ClusterTunnel & KubeObject>({
+    indexes: { [KUBECONFIG_INDEX]: ({ spec }) => [spec?.agent?.kubeconfigSecretRef?.name ?? []].flat() },
+    onChange: onTunnel,
+  });
   const keys = new Store<DataObject>({
     indexes: { [KEY_ID_INDEX]: (secret) => Object.keys(secret.data ?? {}) },
     onChange: onBelonging,
   });
+  const kubeconfigs = new Store<DataObject>({
+    onChange: ({ object }) => {
+      for (const { metadata } of tunnels.byIndex(KUBECONFIG_INDEX, object.metadata.name)) onKubeconfig(metadata.name);
+    },
+  });
   const bindings = new Store<KubeObject>({ onChange: onBelonging });
+  const secrets = { ...shared, resource: RESOURCES.secret, address: { namespace } };
   const reflectors = [
     new Reflector({ ...shared, resource: RESOURCES.clusterTunnel, store: tunnels }),
+    new Reflector({ ...secrets, labelSelector: OURS, select: onlyKeys, store: keys }),
     new Reflector({
-      ...shared,
-      resource: RESOURCES.secret,
-      address: { namespace },
-      labelSelector: TUNNEL_LABEL,
-      store: keys,
+      ...secrets,
+      fieldSelector: NO_RELEASES,
+      pageSize: SECRETS_PAGE_SIZE,
+      select: kubeconfigsIn,
+      store: kubeconfigs,
     }),
-    new Reflector({
-      ...shared,
-      resource: RESOURCES.clusterRoleBinding,
-      labelSelector: `${TUNNEL_LABEL},${MANAGED_BY_LABEL}=${MANAGED_BY}`,
-      store: bindings,
-    }),
+    new Reflector({ ...shared, resource: RESOURCES.clusterRoleBinding, labelSelector: OURS, store: bindings }),
   ];
   return {
     tunnels,
     keys,
+    kubeconfigs: new KubeconfigSecrets(kubeconfigs, namespace),
     synced: Promise.all(reflectors.map(({ synced }) => synced)),
     hasSynced: () => reflectors.every(({ hasSynced }) => hasSynced),
     run: (signal) => Promise.all(reflectors.map((reflector) => reflector.run(signal))),
   };
+}
+
+/** A label alone makes no key: users put Secrets beside ours, and label them as they like. */
+function onlyKeys(secret: DataObject): DataObject | undefined {
+  const { name, labels } = secret.metadata;
+  return name === keysName(labels?.[TUNNEL_LABEL] ?? '') ? secret : undefined;
 }
 
 /** Whether a token was issued for this very tunnel, not for a deleted namesake. */
@@ -75,7 +98,7 @@ export function hasAgentKey({ keys }: Pick<Caches, 'keys'>, namespace: string, {
 export function findAgentKey({ keys, tunnels }: Pick<Caches, 'keys' | 'tunnels'>, keyId: string): AgentKey | undefined {
   const key = keys
     .byIndex(KEY_ID_INDEX, keyId)
-    .flatMap(({ data }) => decodeAgentKeys(data))
+    .flatMap(({ metadata, data }) => decodeAgentKeys(data).filter((each) => metadata.name === keysName(each.tunnel)))
     .find((each) => each.keyId === keyId);
   if (key === undefined) return undefined;
   const { uid, deletionTimestamp } = tunnels.get(key.tunnel)?.metadata ?? {};

@@ -1,6 +1,6 @@
-import type { ConditionStatus } from '../../crds/types.ts';
-import { AGENT_NAMESPACE_ROLE } from './names.ts';
-import type { DeploymentFacts, Failure, Observation } from './observe.ts';
+import type { ConditionStatus, Spec } from '../../crds/types.ts';
+import { type Failure, isQuota } from './failure.ts';
+import type { DeploymentFacts, Observation } from './observe.ts';
 import { Reason } from './reasons.ts';
 
 /** What one check found. */
@@ -20,8 +20,8 @@ export function checkAccepted({ specErrors }: Observation): Verdict {
 /** Whether an agent has a token to log in with. */
 export function checkCredentials({ name, spec, failure, hasKey, sessions }: Observation): Verdict {
   if (spec === undefined) return notAttempted;
-  if (failure?.step === 'credentials') return failed(failure, spec.agent.namespace);
-  if (spec.agent.placement === 'Local') {
+  if (failure !== undefined && concernsCredentials(failure, hasKey)) return failed(failure);
+  if (spec.agent.placement !== 'Manual') {
     return hasKey
       ? { status: 'True', reason: Reason.TokenIssued, message: 'The agent has a valid token.' }
       : notAttempted;
@@ -39,14 +39,20 @@ export function checkCredentials({ name, spec, failure, hasKey, sessions }: Obse
 /** Whether an agent runs. */
 export function checkAgent({ spec, failure, deployment, sessions }: Observation): Verdict {
   if (spec === undefined) return notAttempted;
+  if (failure !== undefined && concernsAgent(failure)) return failed(failure);
+  if (spec.suspend) return suspended(spec, deployment);
   if (spec.agent.placement === 'Manual') return checkManualAgent(sessions.agents.length);
-  if (failure?.step === 'agent') return failed(failure, spec.agent.namespace);
   return deployment === undefined ? notAttempted : checkDeployment(deployment, spec.agent.namespace);
 }
 
 /** Whether a session is open: earned by a completed handshake, never assumed. */
-export function checkConnected({ sessions, nowMs }: Observation): Verdict {
+export function checkConnected({ spec, sessions, nowMs }: Observation): Verdict {
   const { liveSessions, agents, lastDisconnect, settlingUntilMs = 0 } = sessions;
+  if (spec?.suspend) {
+    const message =
+      liveSessions > 0 ? `${endingSessions(liveSessions)}.` : 'Agents are refused while spec.suspend is true.';
+    return { status: 'False', reason: Reason.Suspended, message };
+  }
   if (liveSessions > 0) {
     const message = `${count(liveSessions, 'session')} from ${count(agents.length, 'agent')}.`;
     return { status: 'True', reason: Reason.SessionOpen, message };
@@ -72,9 +78,10 @@ export function checkUpstream({ sessions, nowMs, evidenceMaxAgeMs }: Observation
   if (upstream === undefined) {
     return { status: 'Unknown', reason: Reason.NotProbedYet, message: 'The API server was not probed yet.' };
   }
-  const ageSeconds = Math.round((nowMs - upstream.observedAtMs) / 1_000);
   if (nowMs - upstream.observedAtMs > evidenceMaxAgeMs) {
-    const message = `Nothing was heard of the API server for ${ageSeconds} s; last: ${upstream.message}`;
+    // The limit, not the age: an age would be another sentence, and another write, at each look.
+    const limitSeconds = Math.round(evidenceMaxAgeMs / 1_000);
+    const message = `Nothing was heard of the API server for more than ${limitSeconds} s; last: ${upstream.message}`;
     return { status: 'Unknown', reason: Reason.EvidenceTooOld, message };
   }
   return { status: upstream.healthy ? 'True' : 'False', reason: upstream.reason, message: upstream.message };
@@ -96,9 +103,39 @@ function checkManualAgent(connectedAgents: number): Verdict {
       };
 }
 
+/** One sentence for the condition of a tunnel whose sessions come to their end. */
+export function endingSessions(liveSessions: number): string {
+  return liveSessions === 1
+    ? '1 session ends when its requests have'
+    : `${liveSessions} sessions end when their requests have`;
+}
+
+/** Without an answer of the cluster nothing new is known of the agent; with a token on record its credentials are as they were. */
+function concernsCredentials({ step, reason }: Failure, hasKey: boolean): boolean {
+  return reason === Reason.ClusterUnreachable ? !hasKey : step === 'credentials';
+}
+
+function concernsAgent({ step, reason }: Failure): boolean {
+  return step === 'agent' || reason === Reason.ClusterUnreachable;
+}
+
+function suspended({ agent }: Spec, deployment: DeploymentFacts | undefined): Verdict {
+  if (agent.placement === 'Manual') {
+    const message =
+      'The gateway refuses the agent while spec.suspend is true; nobody stops the pods of a Manual agent.';
+    return { status: 'False', reason: Reason.Suspended, message };
+  }
+  const pods =
+    deployment === undefined || deployment.ready === 0 ? '' : `: ${count(deployment.ready, 'pod')} still running`;
+  return { status: 'False', reason: Reason.Suspended, message: `The agent is scaled to 0${pods}.` };
+}
+
 function checkDeployment({ desired, ready, available, trouble }: DeploymentFacts, namespace: string): Verdict {
   const pods = `${ready} of ${count(desired, 'agent pod')} ready`;
   const why = trouble === undefined ? '' : `: ${trouble}`;
+  if (available === 0 && trouble !== undefined && isQuota(trouble)) {
+    return { status: 'False', reason: Reason.QuotaExceeded, message: `${pods}${why}.` };
+  }
   if (available === 0) {
     const hint = trouble === undefined ? `: see \`kubectl -n ${namespace} get pods\`` : '';
     return { status: 'False', reason: Reason.NoReplicaReady, message: `${pods}${why}${hint}.` };
@@ -108,12 +145,8 @@ function checkDeployment({ desired, ready, available, trouble }: DeploymentFacts
     : { status: 'True', reason: Reason.AllReplicasReady, message: `${pods}.` };
 }
 
-function failed({ doing, message, isForbidden }: Failure, namespace: string): Verdict {
-  if (!isForbidden) {
-    return { status: 'False', reason: Reason.ApplyFailed, message: `Could not ${doing}: ${message}. Tried again.` };
-  }
-  const remedy = `If the operator lacks the right, apply the Role and RoleBinding \`${AGENT_NAMESPACE_ROLE}\` of config/rbac in the namespace ${namespace}.`;
-  return { status: 'False', reason: Reason.Forbidden, message: `Could not ${doing}: ${message}. ${remedy}` };
+function failed({ reason, message }: Failure): Verdict {
+  return { status: reason === Reason.ClusterUnreachable ? 'Unknown' : 'False', reason, message };
 }
 
 function count(number: number, noun: string): string {

@@ -15,8 +15,7 @@ const CHECKS: readonly (readonly [type: string, check: (seen: Observation) => Ve
 /** All conditions of a tunnel. Ready comes first; Reconciling and Stalled are there only while true. */
 export function conditions(seen: Observation): ConditionVerdict[] {
   const verdicts = CHECKS.map(([type, check]) => ({ type, ...check(seen) }));
-  const gates = verdicts.filter(({ type }) => type !== 'AgentAvailable' || seen.spec?.agent.placement !== 'Manual');
-  return [ready(seen, gates), ...verdicts, ...transient(seen)].map((verdict) => ({
+  return [ready(seen, gatesOf(seen, verdicts)), ...verdicts, ...transient(seen)].map((verdict) => ({
     ...verdict,
     observedGeneration: seen.generation,
   }));
@@ -24,7 +23,25 @@ export function conditions(seen: Observation): ConditionVerdict[] {
 
 type Named = Verdict & { readonly type: string };
 
-function ready({ endpoint, sessions }: Observation, gates: readonly Named[]): Named {
+/**
+ * What Ready depends on. Nobody sees the pods of a Manual agent. And an agent's cluster that does not answer the operator
+ * stops nothing while requests get through.
+ */
+function gatesOf({ spec }: Observation, verdicts: readonly Named[]): readonly Named[] {
+  const isTrue = (wanted: string) => verdicts.some(({ type, status }) => type === wanted && status === 'True');
+  const carries = isTrue('Connected') && isTrue('UpstreamHealthy');
+  const isGate = ({ type, reason }: Named) => {
+    if (type !== 'AgentAvailable') return true;
+    return spec?.agent.placement !== 'Manual' && !(reason === Reason.ClusterUnreachable && carries);
+  };
+  return verdicts.filter(isGate);
+}
+
+function ready({ spec, endpoint, sessions }: Observation, gates: readonly Named[]): Named {
+  if (spec?.suspend) {
+    const message = 'spec.suspend is true: requests get 503 until it is false.';
+    return { type: 'Ready', status: 'False', reason: Reason.Suspended, message };
+  }
   const failing = gates.find(({ status }) => status !== 'True');
   if (failing !== undefined) {
     const { type, status, reason, message } = failing;
@@ -40,13 +57,17 @@ function ready({ endpoint, sessions }: Observation, gates: readonly Named[]): Na
 }
 
 /** What kstatus looks for (Flux, Helm --wait, Argo CD). */
-function transient({ specErrors, failure, deployment }: Observation): Named[] {
+function transient({ spec, specErrors, failure, deployment, sessions }: Observation): Named[] {
   if (specErrors.length > 0) {
     return [{ type: 'Stalled', status: 'True', reason: Reason.InvalidSpec, message: specErrors.join('; ') }];
   }
   if (failure?.isTerminal) {
-    const reason = failure.isForbidden ? Reason.Forbidden : Reason.ApplyFailed;
-    return [{ type: 'Stalled', status: 'True', reason, message: `${failure.doing}: ${failure.message}` }];
+    return [{ type: 'Stalled', status: 'True', reason: failure.reason, message: failure.message }];
+  }
+  const endingPods = deployment?.ready ?? 0;
+  if (spec?.suspend && endingPods + sessions.liveSessions > 0) {
+    const message = `Still there: ${endingPods} agent pods, ${sessions.liveSessions} sessions.`;
+    return [{ type: 'Reconciling', status: 'True', reason: Reason.Suspending, message }];
   }
   if (deployment !== undefined && (deployment.isStale || deployment.updated < deployment.desired)) {
     const message = `${deployment.updated} of ${deployment.desired} agent pods run the newest template.`;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type AgentKey, mintAgentToken } from '../../crds/agent-token.ts';
-import type { ClusterTunnel, Condition } from '../../crds/types.ts';
+import type { ClusterTunnel } from '../../crds/types.ts';
 import type { Clock } from '../../process/clock.ts';
 import type { Logger } from '../../process/log.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -9,10 +9,11 @@ import type { EventRecorder } from '../kube/events.ts';
 import { LeaderElection } from '../kube/lease.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import type { Change } from '../kube/store.ts';
-import { AgentNamespaces } from './agent-namespaces.ts';
 import { type Caches, createCaches, findAgentKey, hasAgentKey } from './caches.ts';
+import { Clusters, type ClustersOptions } from './clusters.ts';
 import type { GatewayFacts } from './desired.ts';
-import { LEADER_LEASE, TUNNEL_LABEL } from './names.ts';
+import { mayBeDrift, tunnelsOf } from './drift.ts';
+import { LEADER_LEASE } from './names.ts';
 import type { SessionFacts } from './observe.ts';
 import { Placed } from './placed.ts';
 import type { ReconcileDeps } from './reconcile.ts';
@@ -28,6 +29,8 @@ export interface ControllerConfig {
   /** PEM of the CA that signs the gateway's certificate. */
   readonly caBundle: () => string;
   readonly defaultAgentNamespace: string;
+  /** How long a deletion waits for a remote cluster that does not answer; 300 s unless told. */
+  readonly remoteRemovalTimeoutMs?: number;
   /** Unique per process; the pod's name. */
   readonly identity?: string;
 }
@@ -40,6 +43,8 @@ export interface ControllerDeps {
   readonly sessions: (tunnel: string) => SessionFacts;
   readonly events: Pick<EventRecorder, 'record'>;
   readonly observer?: ControllerObserver;
+  /** How remote clusters are reached: tests put something in between. */
+  readonly connect?: ClustersOptions['connect'];
   /** Told of each tunnel that came, changed or went: sessions of a deleted one must end. */
   readonly onTunnel?: (name: string, tunnel: ClusterTunnel | undefined) => void;
 }
@@ -68,6 +73,8 @@ export interface Controller {
   readonly isLeader: () => boolean;
 }
 
+const REMOTE_REMOVAL_TIMEOUT_MS = 300_000;
+
 /** Reconciles every ClusterTunnel while this replica leads. */
 export function createController(deps: ControllerDeps): Controller {
   const { client, clock, log, config, observer = {} } = deps;
@@ -75,32 +82,33 @@ export function createController(deps: ControllerDeps): Controller {
   const queue = new Workqueue(clock, observer.queue);
   const placed = new Placed(clock);
   const shared = { client, clock, log, random: Math.random };
-  const onBelonging = (change: Change<KubeObject>) => noteBelonging(change, placed, queue);
-  const namespaces = new AgentNamespaces({ ...shared, onChange: onBelonging });
+  const onChange = (tunnel: string, change: Change<KubeObject>) => {
+    if (mayBeDrift(change)) placed.forget(tunnel);
+    queue.add(tunnel);
+  };
   const caches: Caches = createCaches({
     ...shared,
     namespace: config.namespace,
-    onBelonging,
+    onBelonging: (change) => {
+      for (const tunnel of tunnelsOf(change)) onChange(tunnel, change);
+    },
+    onKubeconfig: (tunnel) => queue.add(tunnel),
     onTunnel: ({ object, isGone }) => {
       queue.add(object.metadata.name);
       deps.onTunnel?.(object.metadata.name, isGone ? undefined : (object as ClusterTunnel & KubeObject));
     },
   });
-  const election = new LeaderElection({
+  const clusters = new Clusters({
     ...shared,
-    namespace: config.namespace,
-    name: LEADER_LEASE,
-    identity: config.identity ?? `${hostname()}-${randomBytes(4).toString('hex')}`,
-    onChange: (isLeader) => observer.leading?.(isLeader),
+    ...(deps.connect === undefined ? {} : { connect: deps.connect }),
+    hub: client,
+    kubeconfigs: caches.kubeconfigs,
+    defaultAgentNamespace: config.defaultAgentNamespace,
+    onChange,
+    onReachable: (tunnel) => queue.add(tunnel),
   });
-  const work = {
-    ...deps,
-    observer,
-    queue,
-    caches,
-    namespaces,
-    reconcile: reconcileDeps(deps, caches, namespaces, placed),
-  };
+  const election = electionOf(deps);
+  const work = { log, observer, queue, caches, clusters, reconcile: reconcileDeps(deps, caches, clusters, placed) };
   let running: Promise<unknown> = Promise.resolve();
   return {
     async start() {
@@ -116,7 +124,7 @@ export function createController(deps: ControllerDeps): Controller {
     async stop() {
       stopping.abort(new Error('the controller is stopping'));
       await running;
-      await namespaces.stop();
+      await clusters.stop();
       queue.close();
     },
     enqueue: (name) => queue.add(name),
@@ -127,20 +135,22 @@ export function createController(deps: ControllerDeps): Controller {
   };
 }
 
-/** An object of a tunnel changed: reconcile it, and apply again unless only a status changed. */
-function noteBelonging({ object, previous, isGone }: Change<KubeObject>, placed: Placed, queue: Workqueue): void {
-  const tunnel = object.metadata.labels?.[TUNNEL_LABEL];
-  if (tunnel === undefined) return;
-  const { generation } = object.metadata;
-  const isStatusOnly = !isGone && generation !== undefined && previous?.metadata.generation === generation;
-  if (!isStatusOnly) placed.forget(tunnel);
-  queue.add(tunnel);
+function electionOf({ client, clock, log, config, observer }: ControllerDeps): LeaderElection {
+  return new LeaderElection({
+    client,
+    clock,
+    log,
+    namespace: config.namespace,
+    name: LEADER_LEASE,
+    identity: config.identity ?? `${hostname()}-${randomBytes(4).toString('hex')}`,
+    onChange: (isLeader) => observer?.leading?.(isLeader),
+  });
 }
 
 function reconcileDeps(
   { client, clock, log, config, sessions, events }: ControllerDeps,
   caches: Caches,
-  namespaces: AgentNamespaces,
+  clusters: Clusters,
   placed: Placed,
 ): ReconcileDeps {
   const gateway = (): GatewayFacts => ({
@@ -153,7 +163,6 @@ function reconcileDeps(
     clock,
     log,
     namespace: config.namespace,
-    defaultAgentNamespace: config.defaultAgentNamespace,
     gateway,
     placed,
     sessions,
@@ -161,19 +170,9 @@ function reconcileDeps(
     unplaced: new Map(),
     find: (name) => caches.tunnels.get(name),
     hasKey: (tunnel) => hasAgentKey(caches, config.namespace, tunnel),
-    deploymentOf: (namespace, name) => namespaces.deployment(namespace, name),
-    announce: (tunnel, condition) => announce(events, tunnel, condition),
+    clusterOf: (tunnel, spec) => clusters.of(tunnel, spec),
+    remoteRemovalTimeoutMs: config.remoteRemovalTimeoutMs ?? REMOTE_REMOVAL_TIMEOUT_MS,
+    removingSince: new Map(),
+    record: (tunnel, event) => events.record({ regarding: tunnel, action: 'Reconcile', ...event }),
   };
-}
-
-/** One Event per condition that changed; Warning when it turned False. */
-function announce(events: Pick<EventRecorder, 'record'>, tunnel: ClusterTunnel, condition: Condition): void {
-  const { type, status, reason, message } = condition;
-  events.record({
-    regarding: tunnel,
-    type: status === 'False' ? 'Warning' : 'Normal',
-    reason,
-    action: 'Reconcile',
-    note: `${type} is ${status}: ${message}`,
-  });
 }

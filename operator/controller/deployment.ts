@@ -2,7 +2,7 @@ import type { Spec } from '../../crds/types.ts';
 import { measured } from '../../crds/validate.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { RESOURCES } from '../kube/objects.ts';
-import { agentName, labelsOf, selectorOf } from './names.ts';
+import { agentName, labelsOf, SERVICE_ACCOUNT_ANNOTATION, selectorOf } from './names.ts';
 
 /** What a DeploymentObject's status tells. */
 export interface DeploymentObject extends KubeObject {
@@ -55,6 +55,21 @@ export function agentDeployment(input: AgentDeploymentInput): DeploymentObject {
       template: { metadata: { labels: labelsOf(tunnel) }, spec: podSpec(input) },
     },
   } as DeploymentObject;
+}
+
+/**
+ * The same, run as this very ServiceAccount: the tokens that pods hold die with the one they were issued for, so pods of a
+ * ServiceAccount that was made again must be made again too.
+ */
+export function runningAs(deployment: KubeObject, serviceAccountUid: string | undefined): KubeObject {
+  if (serviceAccountUid === undefined) return deployment;
+  const { spec } = deployment as KubeObject & { readonly spec: { readonly template: KubeObject } };
+  const { template } = spec;
+  const annotations = { ...template.metadata.annotations, [SERVICE_ACCOUNT_ANNOTATION]: serviceAccountUid };
+  return {
+    ...deployment,
+    spec: { ...spec, template: { ...template, metadata: { ...template.metadata, annotations } } },
+  } as KubeObject;
 }
 
 function podSpec(input: AgentDeploymentInput) {

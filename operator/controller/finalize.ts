@@ -1,86 +1,147 @@
-import type { ClusterTunnel } from '../../crds/types.ts';
-import type { Logger } from '../../process/log.ts';
-import { type KubeClient, PatchType } from '../kube/client.ts';
-import { isForbidden, isNotFound } from '../kube/errors.ts';
-import { type ObjectAddress, RESOURCES, type Resource } from '../kube/objects.ts';
-import { agentName, FINALIZER, keysName } from './names.ts';
+import type { ClusterTunnel, Spec } from '../../crds/types.ts';
+import type { KubeEvent } from '../kube/events.ts';
+import { RESOURCES } from '../kube/objects.ts';
+import { readAgentKeys, writeAgentKeys } from './agent-keys.ts';
+import { removalCommands } from './belongings.ts';
+import type { Failure } from './failure.ts';
+import { hasFinalizer, removeFinalizer } from './finalizer.ts';
+import { keysName } from './names.ts';
+import type { SessionFacts } from './observe.ts';
+import { type ReconcileResult, retryWithinMs } from './reconcile-result.ts';
+import {
+  afterFailure,
+  drainingVerdict,
+  drainMsOf,
+  drainsUntilMs,
+  failedVerdict,
+  isAbandoned,
+  type Removal,
+  removalStatus,
+  specForRemoval,
+} from './removal.ts';
+import { type Leftover, type RemoveAgentDeps, removeAgent } from './remove-agent.ts';
+import { type ReportDeps, report } from './report.ts';
 
-export interface FinalizeDeps {
-  readonly client: KubeClient;
-  readonly log: Logger;
-  /** The operator's namespace. */
-  readonly namespace: string;
-  readonly defaultAgentNamespace: string;
-}
-
-/** The tunnel with our finalizer, added before anything is made that would be left behind without it. */
-export async function withFinalizer(
-  client: KubeClient,
-  tunnel: ClusterTunnel,
-  signal: AbortSignal,
-): Promise<ClusterTunnel> {
-  const { finalizers = [] } = tunnel.metadata;
-  if (finalizers.includes(FINALIZER)) return tunnel;
-  return patchFinalizers(client, tunnel, [...finalizers, FINALIZER], signal);
+export interface FinalizeDeps extends ReportDeps, RemoveAgentDeps {
+  readonly sessions: (name: string) => SessionFacts;
+  /** How long a deletion waits for a remote cluster that does not answer. */
+  readonly remoteRemovalTimeoutMs: number;
+  /** Since when the agent of a tunnel (by name) is being removed: wall-clock milliseconds. */
+  readonly removingSince: Map<string, { readonly uid: string; readonly sinceMs: number }>;
 }
 
 /**
- * Removes what the tunnel made, then its finalizer. The key goes first: from then on no agent can log in.
- * The namespace stays: it may hold what is not ours.
+ * Takes a deleted tunnel one step further, and says when to look again. Every step is decided from what is there, so a
+ * restart goes on where it was.
+ *
+ *   keys invalid ─ sessions drain ─ agent removed (or given up) ─ Secret of keys removed ─ finalizer removed
+ *
+ * The keys go first: no agent can log in. Their emptied Secret goes last: that it is there says that something was made.
  */
-export async function finalize(deps: FinalizeDeps, tunnel: ClusterTunnel, signal: AbortSignal): Promise<void> {
-  const { client, log } = deps;
-  const { name, finalizers = [] } = tunnel.metadata;
-  if (!finalizers.includes(FINALIZER)) return;
-  for (const [resource, address] of belongings(deps, tunnel)) await remove(deps, resource, address, signal);
-  try {
-    await patchFinalizers(
-      client,
-      tunnel,
-      finalizers.filter((each) => each !== FINALIZER),
-      signal,
-    );
-    log.info('tunnel removed', { tunnel: name });
-  } catch (error) {
-    // Our cache lags behind: it is gone already.
-    if (!isNotFound(error)) throw error;
-  }
-}
-
-function belongings(deps: FinalizeDeps, tunnel: ClusterTunnel): [Resource, ObjectAddress][] {
-  const { name: tunnelName } = tunnel.metadata;
-  const namespace = tunnel.spec?.agent?.namespace ?? deps.defaultAgentNamespace;
-  const name = agentName(tunnelName);
-  const keys: [Resource, ObjectAddress] = [RESOURCES.secret, { namespace: deps.namespace, name: keysName(tunnelName) }];
-  if (tunnel.spec?.agent?.placement === 'Manual') return [keys];
-  return [
-    keys,
-    [RESOURCES.deployment, { namespace, name }],
-    [RESOURCES.secret, { namespace, name }],
-    [RESOURCES.serviceAccount, { namespace, name }],
-    [RESOURCES.clusterRoleBinding, { name }],
-  ];
-}
-
-async function remove(deps: FinalizeDeps, resource: Resource, address: ObjectAddress, signal: AbortSignal) {
-  const { client, log, namespace } = deps;
-  try {
-    await client.delete(resource, address, signal);
-  } catch (error) {
-    // In an agent's namespace where we never had rights nothing of ours can be, and the tunnel must not stay for ever.
-    const isAgents = address.namespace !== undefined && address.namespace !== namespace;
-    if (!isForbidden(error) || !isAgents) throw error;
-    log.warn('object not removed', { kind: resource.kind, ...address, error });
-  }
-}
-
-async function patchFinalizers(
-  client: KubeClient,
-  { metadata: { name, resourceVersion } }: ClusterTunnel,
-  finalizers: readonly string[],
+export async function finalize(
+  deps: FinalizeDeps,
+  tunnel: ClusterTunnel,
   signal: AbortSignal,
-): Promise<ClusterTunnel> {
-  // A merge patch replaces the whole list: with the resourceVersion it fails when somebody else changed the list.
-  const body = { metadata: { resourceVersion, finalizers } };
-  return client.patch<ClusterTunnel>(RESOURCES.clusterTunnel, { name }, { type: PatchType.merge, body }, signal);
+): Promise<ReconcileResult> {
+  if (!hasFinalizer(tunnel)) return {};
+  const spec = specForRemoval(tunnel.spec);
+  const hadKeys = await invalidateKeys(deps, tunnel, signal);
+  const removal = removalOf(deps, tunnel, spec, hadKeys);
+  const untilMs = drainsUntilMs(removal);
+  if (untilMs !== undefined) {
+    await tell(deps, tunnel, drainingVerdict(removal, untilMs), signal);
+    return { requeueAfterMs: untilMs - removal.nowMs };
+  }
+  const isManual = spec.agent.placement === 'Manual';
+  const leftover = isManual ? undefined : await removeAgent(deps, tunnel, spec, signal);
+  const next = leftover === undefined ? undefined : afterFailure(removal);
+  if (leftover !== undefined && next?.do === 'retry') {
+    return waitFor(deps, tunnel, removal, leftover.failure, next.giveUpAtMs, signal);
+  }
+  await release(deps, tunnel, signal);
+  if (leftover !== undefined && next?.do === 'leaveBehind') deps.record(tunnel, leftBehind(tunnel, spec, leftover));
+  if (isManual && removal.mayHavePlaced) deps.record(tunnel, manifestStays(tunnel, spec));
+  return {};
+}
+
+/** Makes every token of the tunnel invalid. Resolves to whether one was ever issued. */
+async function invalidateKeys(
+  { client, namespace }: FinalizeDeps,
+  { metadata: { name, uid } }: ClusterTunnel,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const owner = { tunnel: name, tunnelUid: uid, namespace };
+  const seen = await readAgentKeys(client, owner, signal);
+  if (Object.keys(seen.secret?.data ?? {}).length > 0) await writeAgentKeys(client, owner, seen, [], signal);
+  return seen.secret !== undefined;
+}
+
+function removalOf(deps: FinalizeDeps, tunnel: ClusterTunnel, spec: Spec, hadKeys: boolean): Removal {
+  const { name, uid, deletionTimestamp = '' } = tunnel.metadata;
+  const nowMs = deps.clock.date().getTime();
+  const { liveSessions } = deps.sessions(name);
+  const base = { name, nowMs, liveSessions, deletedAtMs: Date.parse(deletionTimestamp), drainMs: drainMsOf(spec) };
+  const known = deps.removingSince.get(name);
+  const since = known?.uid === uid ? known : { uid, sinceMs: nowMs };
+  if (drainsUntilMs(base) === undefined) deps.removingSince.set(name, since);
+  return {
+    ...base,
+    triedSinceMs: since.sinceMs,
+    remoteTimeoutMs: deps.remoteRemovalTimeoutMs,
+    isAbandoned: isAbandoned(tunnel),
+    isRemote: spec.agent.placement === 'Kubeconfig',
+    mayHavePlaced: hadKeys || tunnel.status?.agent !== undefined,
+  };
+}
+
+async function waitFor(
+  deps: FinalizeDeps,
+  tunnel: ClusterTunnel,
+  removal: Removal,
+  failure: Failure,
+  giveUpAtMs: number | undefined,
+  signal: AbortSignal,
+): Promise<ReconcileResult> {
+  await tell(deps, tunnel, failedVerdict(removal, failure, giveUpAtMs), signal);
+  return {
+    retryWithinMs: retryWithinMs(failure),
+    ...(giveUpAtMs === undefined ? {} : { requeueAfterMs: giveUpAtMs - removal.nowMs }),
+  };
+}
+
+/** The last of the tunnel at the hub. */
+async function release(deps: FinalizeDeps, tunnel: ClusterTunnel, signal: AbortSignal): Promise<void> {
+  const { client, namespace, log } = deps;
+  const { name } = tunnel.metadata;
+  await client.delete(RESOURCES.secret, { namespace, name: keysName(name) }, signal);
+  await removeFinalizer(client, tunnel, signal);
+  log.info('tunnel removed', { tunnel: name });
+}
+
+async function tell(
+  deps: FinalizeDeps,
+  tunnel: ClusterTunnel,
+  ready: Parameters<typeof removalStatus>[1],
+  signal: AbortSignal,
+): Promise<void> {
+  const sessions = deps.sessions(tunnel.metadata.name);
+  await report(deps, tunnel, removalStatus(tunnel, ready, sessions, deps.clock.date()), signal);
+}
+
+function leftBehind(
+  { metadata: { name } }: ClusterTunnel,
+  { agent }: Spec,
+  { failure, objects, server }: Leftover,
+): Pick<KubeEvent, 'type' | 'reason' | 'note'> {
+  const where = server ?? 'the remote cluster';
+  const note = `May be left at ${where}: ${objects.join(', ')}. Remove there: ${removalCommands(name, agent.namespace)}. Not removed because: ${failure.message}`;
+  return { type: 'Warning', reason: 'RemoteLeftBehind', note };
+}
+
+function manifestStays(
+  { metadata: { name } }: ClusterTunnel,
+  { agent }: Spec,
+): Pick<KubeEvent, 'type' | 'reason' | 'note'> {
+  const note = `What the manifest made stays at the target, without a valid token. Remove it there: ${removalCommands(name, agent.namespace)}`;
+  return { type: 'Normal', reason: 'ManifestLeftBehind', note };
 }

@@ -1,3 +1,12 @@
+/** On a tunnel, "true": its deletion does not wait for a remote cluster. */
+export const ABANDON_REMOTE_ANNOTATION = 'clustertunnel.io/abandon-remote';
+
+/** On a tunnel's Secret of keys: the key whose token no agent was given yet. */
+export const UNPLACED_KEY_ANNOTATION = 'clustertunnel.io/unplaced-key';
+
+/** On an agent's pods: the uid of the ServiceAccount that their tokens are of. */
+export const SERVICE_ACCOUNT_ANNOTATION = 'clustertunnel.io/service-account-uid';
+
 /** Keeps a ClusterTunnel until what it made is gone. */
 export const FINALIZER = 'clustertunnel.io/finalizer';
 
@@ -42,6 +51,12 @@ export function labelsOf(tunnel: string): Record<string, string> {
     [MANAGED_BY_LABEL]: MANAGED_BY,
     [TUNNEL_LABEL]: tunnel,
   };
+}
+
+/** Of an object's labels those that labelsOf sets. */
+export function ourLabels(labels: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const ours = Object.keys(labelsOf(''));
+  return Object.fromEntries(Object.entries(labels).filter(([name]) => ours.includes(name)));
 }
 
 /** The part of the labels that a Deployment selects its pods by: it can never change. */

@@ -1,5 +1,6 @@
 import type { Spec } from '../../crds/types.ts';
 import type { DeploymentObject } from './deployment.ts';
+import type { Failure } from './failure.ts';
 
 /** What the gateways know about a tunnel. */
 export interface SessionFacts {
@@ -35,17 +36,6 @@ export interface DeploymentFacts {
   readonly trouble: string | undefined;
 }
 
-/** What could not be done, and which condition tells it. */
-export interface Failure {
-  readonly step: 'credentials' | 'agent';
-  /** What we were doing: "apply Secret clustertunnel-agent/clustertunnel-agent-prod". */
-  readonly doing: string;
-  readonly message: string;
-  readonly isForbidden: boolean;
-  /** Nothing but a change of the spec or of rights helps. */
-  readonly isTerminal: boolean;
-}
-
 /** Everything the conditions are decided from, gathered before deciding. */
 export interface Observation {
   readonly name: string;
@@ -57,6 +47,7 @@ export interface Observation {
   /** A valid key is known: an agent can log in. */
   readonly hasKey: boolean;
   readonly failure: Failure | undefined;
+  /** As last seen, whatever failed since; undefined when nothing was ever seen of it. */
   readonly deployment: DeploymentFacts | undefined;
   readonly sessions: SessionFacts;
   readonly nowMs: number;

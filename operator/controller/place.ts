@@ -1,108 +1,93 @@
 import { createHash } from 'node:crypto';
-import type { MintedToken } from '../../crds/agent-token.ts';
 import type { ClusterTunnel, Spec } from '../../crds/types.ts';
-import type { Clock } from '../../process/clock.ts';
-import { describeError } from '../../process/redact.ts';
-import { applyObject } from '../kube/apply.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { ApiError, isConflict, isForbidden, isTerminal, UnreachableError } from '../kube/errors.ts';
-import { describeObject, type KubeObject, RESOURCES } from '../kube/objects.ts';
-import { localToken } from './credentials.ts';
+import { ApiError, UnreachableError } from '../kube/errors.ts';
+import { RESOURCES } from '../kube/objects.ts';
+import { type AgentTask, type ApplyDeps, applyAgent } from './apply-agent.ts';
+import type { ClusterChoice } from './clusters.ts';
+import { repairKeys } from './credentials.ts';
+import { withDeadline } from './deadline.ts';
 import type { DeploymentObject } from './deployment.ts';
-import { desired, type GatewayFacts } from './desired.ts';
+import { type Failure, unreachable } from './failure.ts';
 import { agentName, selectorOf } from './names.ts';
-import { type AgentPod, type DeploymentFacts, deploymentFacts, type Failure } from './observe.ts';
+import { type AgentPod, type DeploymentFacts, deploymentFacts } from './observe.ts';
 import type { Placed } from './placed.ts';
 
-export interface PlaceDeps {
-  readonly client: KubeClient;
-  readonly clock: Clock;
-  readonly mint: () => MintedToken;
-  readonly unplaced: Map<string, string>;
-  /** The operator's namespace. */
-  readonly namespace: string;
-  readonly gateway: () => GatewayFacts;
+/** Of a reconcile's time; the rest is for the status. */
+const PLACE_LIMIT_MS = 40_000;
+
+export interface PlaceDeps extends ApplyDeps {
   readonly placed: Placed;
-  /** The Deployment as the watch last told. */
-  readonly deploymentOf: (namespace: string, name: string) => DeploymentObject | undefined;
+  /** Where a tunnel's agent stands. */
+  readonly clusterOf: (tunnel: ClusterTunnel, spec: Spec) => ClusterChoice;
+  /** Whether a token was issued for this very tunnel. */
+  readonly hasKey: (tunnel: ClusterTunnel) => boolean;
 }
 
 /** What stands beside the API server after one attempt. */
 export interface Placement {
   readonly hasKey: boolean;
+  /** As last seen, whatever failed. */
   readonly deployment: DeploymentFacts | undefined;
   readonly failure: Failure | undefined;
 }
 
 /**
- * Makes a Local agent's objects as desired, by server-side apply; skipped while nothing has changed since it last
- * succeeded. A refusal of the API server is a Failure for the conditions; no answer at all is thrown.
+ * Makes the agent's objects as desired, by server-side apply, in the hub's cluster (Local) or a remote one (Kubeconfig);
+ * skipped while nothing has changed since it last succeeded. What cannot be done is a Failure for the conditions.
+ * @throws what says nothing about the tunnel: see failureOf.
  */
-export async function placeLocal(
+export async function place(
   deps: PlaceDeps,
   tunnel: ClusterTunnel,
   spec: Spec,
   signal: AbortSignal,
 ): Promise<Placement> {
+  const hasKey = deps.hasKey(tunnel);
+  if (spec.agent.placement === 'Manual') return placeManual(deps, tunnel, hasKey, signal);
+  const choice = deps.clusterOf(tunnel, spec);
+  if ('cluster' in choice) return placeAt({ deps, tunnel, spec, cluster: choice.cluster }, signal);
+  const failure: Failure = { step: 'credentials', ...choice.trouble, isTerminal: true };
+  return { hasKey, deployment: undefined, failure };
+}
+
+/** Of a Manual agent only the keys are ours. */
+async function placeManual(
+  { client, namespace }: PlaceDeps,
+  { metadata: { name, uid } }: ClusterTunnel,
+  hasKey: boolean,
+  signal: AbortSignal,
+): Promise<Placement> {
+  const owner = { tunnel: name, tunnelUid: uid, namespace };
+  const isKnown = hasKey || (await repairKeys(client, owner, signal));
+  return { hasKey: isKnown, deployment: undefined, failure: undefined };
+}
+
+async function placeAt(task: AgentTask & { readonly deps: PlaceDeps }, signal: AbortSignal): Promise<Placement> {
+  const { deps, tunnel, spec, cluster } = task;
   const { name } = tunnel.metadata;
-  const digest = digestOf([tunnel.metadata.uid, spec, deps.gateway()]);
-  let deployment = deps.deploymentOf(spec.agent.namespace, agentName(name));
+  const digest = digestOf([cluster.id, tunnel.metadata.uid, spec, deps.gateway()]);
+  const known = cluster.deploymentOf(spec.agent.namespace, agentName(name));
+  const failedWith = (failure: Failure): Placement => {
+    const deployment = known === undefined ? undefined : deploymentFacts(known, []);
+    return { hasKey: deps.hasKey(tunnel), deployment, failure };
+  };
+  if (cluster.unreachable !== undefined) {
+    return failedWith(unreachable({ step: 'credentials', server: cluster.server }, cluster.unreachable));
+  }
+  let deployment = known;
   if (deployment === undefined || !deps.placed.isCurrent(name, digest)) {
     const succeeded = deps.placed.begin(name, digest);
-    const attempt = await applyAll(deps, tunnel, spec, signal);
+    const attempt = await withDeadline(deps.clock, PLACE_LIMIT_MS, signal, (limited) => applyAgent(task, limited));
     if ('failure' in attempt) {
       deps.placed.forget(name);
-      return { hasKey: attempt.failure.step === 'agent', deployment: undefined, failure: attempt.failure };
+      return failedWith(attempt.failure);
     }
     succeeded();
     deployment = attempt.deployment;
   }
-  const pods = isUnavailable(deployment) ? await podsOf(deps.client, spec.agent.namespace, name, signal) : [];
+  const pods = isUnavailable(deployment) ? await podsOf(cluster.client, spec.agent.namespace, name, signal) : [];
   return { hasKey: true, deployment: deploymentFacts(deployment, pods), failure: undefined };
-}
-
-type Attempt = { readonly deployment: DeploymentObject } | { readonly failure: Failure };
-
-async function applyAll(deps: PlaceDeps, tunnel: ClusterTunnel, spec: Spec, signal: AbortSignal): Promise<Attempt> {
-  const { client, clock, mint, unplaced, namespace } = deps;
-  const { name, uid } = tunnel.metadata;
-  let doing = `read Secret ${spec.agent.namespace}/${agentName(name)}`;
-  let step: Failure['step'] = 'credentials';
-  try {
-    const owner = { tunnel: name, tunnelUid: uid, namespace };
-    const now = () => clock.date();
-    const token = await localToken({ client, now, mint, unplaced }, owner, spec.agent.namespace, signal);
-    let applied: KubeObject | undefined;
-    for (const object of desired({ tunnel: name, spec, gateway: deps.gateway(), token })) {
-      doing = `apply ${describeObject(object)}`;
-      step = object.kind === 'Deployment' ? 'agent' : 'credentials';
-      applied = await applyOrKeep(client, object, signal);
-    }
-    return { deployment: applied as DeploymentObject };
-  } catch (error) {
-    return { failure: failureOf(error, step, doing) };
-  }
-}
-
-/** An existing namespace is left as its owner made it: it is created, never applied, so the right to change any is not needed. */
-async function applyOrKeep(client: KubeClient, object: KubeObject, signal: AbortSignal): Promise<KubeObject> {
-  if (object.kind === RESOURCES.namespace.kind) {
-    const known = await client.find<KubeObject>(RESOURCES.namespace, { name: object.metadata.name }, signal);
-    return known ?? client.create<KubeObject>(RESOURCES.namespace, {}, object, signal);
-  }
-  return applyObject(client, object, signal);
-}
-
-/** @throws the error again unless the API server gave it as its answer. */
-function failureOf(error: unknown, step: Failure['step'], doing: string): Failure {
-  if (!(error instanceof ApiError) || isConflict(error) || error.status >= 500) throw error;
-  return {
-    step,
-    doing,
-    message: describeError(error),
-    isForbidden: isForbidden(error),
-    isTerminal: isForbidden(error) || isTerminal(error),
-  };
 }
 
 function isUnavailable({ spec, status }: DeploymentObject): boolean {

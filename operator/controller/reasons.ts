@@ -7,9 +7,15 @@ export const Reason = {
   TokenIssued: 'TokenIssued',
   ManifestNotApplied: 'ManifestNotApplied',
   KeysMissing: 'KeysMissing',
+  KubeconfigMissing: 'KubeconfigMissing',
+  KubeconfigRefused: 'KubeconfigRefused',
+  Unauthorized: 'Unauthorized',
   // CredentialsReady, AgentAvailable
   Forbidden: 'Forbidden',
   ApplyFailed: 'ApplyFailed',
+  NamespaceTerminating: 'NamespaceTerminating',
+  QuotaExceeded: 'QuotaExceeded',
+  ClusterUnreachable: 'ClusterUnreachable',
   NotAttempted: 'NotAttempted',
   // AgentAvailable
   AllReplicasReady: 'AllReplicasReady',
@@ -17,6 +23,8 @@ export const Reason = {
   NoReplicaReady: 'NoReplicaReady',
   AgentConnected: 'AgentConnected',
   NotObservable: 'NotObservable',
+  // AgentAvailable, Connected, Ready
+  Suspended: 'Suspended',
   // Connected
   SessionOpen: 'SessionOpen',
   NeverConnected: 'NeverConnected',
@@ -28,7 +36,12 @@ export const Reason = {
   EvidenceTooOld: 'EvidenceTooOld',
   // Ready
   RequestsGetThrough: 'RequestsGetThrough',
+  // Ready, while the tunnel is deleted
+  Draining: 'Draining',
+  RemovingAgent: 'RemovingAgent',
+  RemoteUnreachable: 'RemoteUnreachable',
   // Reconciling
   RollingOut: 'RollingOut',
+  Suspending: 'Suspending',
 } as const;
 export type Reason = (typeof Reason)[keyof typeof Reason];

@@ -1,28 +1,18 @@
 import { REPORT_EVERY_MS } from '../../crds/health-report.ts';
-import type { ClusterTunnel, Spec, Status } from '../../crds/types.ts';
+import type { ClusterTunnel, Spec } from '../../crds/types.ts';
 import { measured, validateSpec } from '../../crds/validate.ts';
-import { applyStatus } from '../kube/apply.ts';
-import { type FinalizeDeps, finalize, withFinalizer } from './finalize.ts';
-import { changedConditions } from './merge-conditions.ts';
+import { type FinalizeDeps, finalize } from './finalize.ts';
+import { withFinalizer } from './finalizer.ts';
 import { endpointOf } from './names.ts';
-import type { Observation, SessionFacts } from './observe.ts';
-import { type PlaceDeps, type Placement, placeLocal } from './place.ts';
-import { isSameStatus, statusOf } from './status.ts';
+import type { Observation } from './observe.ts';
+import { type PlaceDeps, type Placement, place } from './place.ts';
+import { type ReconcileResult, retryWithinMs } from './reconcile-result.ts';
+import { report } from './report.ts';
+import { statusOf } from './status.ts';
 
+/** What a reconcile works with. main.ts and tests get one from createController. */
 export interface ReconcileDeps extends PlaceDeps, FinalizeDeps {
   readonly find: (name: string) => ClusterTunnel | undefined;
-  readonly sessions: (name: string) => SessionFacts;
-  /** Whether a token was issued for this very tunnel. */
-  readonly hasKey: (tunnel: ClusterTunnel) => boolean;
-  /** Called once per condition that changed. */
-  readonly announce: (tunnel: ClusterTunnel, condition: ReturnType<typeof changedConditions>[number]) => void;
-}
-
-export interface ReconcileResult {
-  /** Look again after this long even if nothing happens. */
-  readonly requeueAfterMs?: number;
-  /** Something was refused; the status says what. Try again, later each time. */
-  readonly isFailed?: boolean;
 }
 
 /** Two probes of a round may take this long before their report leaves. */
@@ -31,7 +21,6 @@ const PROBES_MS = 15_000;
 const EVIDENCE_INTERVALS = 3;
 /** Drift that no watch tells of is repaired after at most this long. */
 const RESYNC_MS = 600_000;
-const NOTHING_PLACED: Placement = { hasKey: false, deployment: undefined, failure: undefined };
 
 /**
  * Makes the world of one tunnel like its spec, and its status like the world. Level-based: whatever happened before,
@@ -44,22 +33,25 @@ export async function reconcile(deps: ReconcileDeps, name: string, signal: Abort
   if (found === undefined) {
     deps.placed.forget(name);
     deps.unplaced.delete(name);
+    deps.removingSince.delete(name);
     return {};
   }
-  if (found.metadata.deletionTimestamp !== undefined) {
-    await finalize(deps, found, signal);
-    return {};
-  }
+  if (found.metadata.deletionTimestamp !== undefined) return finalize(deps, found, signal);
   const tunnel = await withFinalizer(deps.client, found, signal);
   const checked = validateSpec(tunnel.spec);
   const spec = 'spec' in checked ? checked.spec : undefined;
-  const placement = spec === undefined ? NOTHING_PLACED : await place(deps, tunnel, spec, signal);
+  const placement = spec === undefined ? nothingPlaced(deps, tunnel) : await place(deps, tunnel, spec, signal);
   const seen = observation(deps, tunnel, spec, 'errors' in checked ? checked.errors : [], placement);
-  await report(deps, tunnel, seen, signal);
+  await report(deps, tunnel, statusOf(seen, tunnel.status, deps.clock.date()), signal);
   return {
     requeueAfterMs: lookAgainAfterMs(seen),
-    isFailed: placement.failure !== undefined,
+    ...(placement.failure === undefined ? {} : { retryWithinMs: retryWithinMs(placement.failure) }),
   };
+}
+
+/** What runs goes on while the spec cannot be used. */
+function nothingPlaced({ hasKey }: ReconcileDeps, tunnel: ClusterTunnel): Placement {
+  return { hasKey: hasKey(tunnel), deployment: undefined, failure: undefined };
 }
 
 /** When something that no event tells of can change what is true. */
@@ -67,11 +59,6 @@ function lookAgainAfterMs({ sessions, nowMs, evidenceMaxAgeMs }: Observation): n
   if (sessions.liveSessions > 0) return evidenceMaxAgeMs;
   const settlingMs = (sessions.settlingUntilMs ?? 0) - nowMs;
   return settlingMs > 0 ? settlingMs : RESYNC_MS;
-}
-
-async function place(deps: ReconcileDeps, tunnel: ClusterTunnel, spec: Spec, signal: AbortSignal): Promise<Placement> {
-  if (spec.agent.placement === 'Local') return placeLocal(deps, tunnel, spec, signal);
-  return { ...NOTHING_PLACED, hasKey: deps.hasKey(tunnel) };
 }
 
 function observation(
@@ -95,14 +82,4 @@ function observation(
     evidenceMaxAgeMs:
       REPORT_EVERY_MS + PROBES_MS + EVIDENCE_INTERVALS * measured('duration', spec?.health.interval ?? '10s'),
   };
-}
-
-async function report(deps: ReconcileDeps, tunnel: ClusterTunnel, seen: Observation, signal: AbortSignal) {
-  const previous: Status | undefined = tunnel.status;
-  const status = statusOf(seen, previous, deps.clock.date());
-  if (isSameStatus(previous, status)) return;
-  await applyStatus(deps.client, tunnel.metadata, status, signal);
-  for (const condition of changedConditions(previous?.conditions ?? [], status.conditions ?? [])) {
-    deps.announce(tunnel, condition);
-  }
 }

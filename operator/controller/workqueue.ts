@@ -63,12 +63,12 @@ export class Workqueue {
     this.#delayed.set(name, { dueMs, cancel });
   }
 
-  /** After a failure: later each time, until forget(). */
-  addRateLimited(name: string): void {
+  /** After a failure: later each time, until forget(), but at most `maxBackoffMs`. */
+  addRateLimited(name: string, maxBackoffMs = MAX_BACKOFF_MS): void {
     const failures = (this.#failures.get(name) ?? 0) + 1;
     this.#failures.set(name, failures);
     this.#observer.retried?.();
-    this.addAfter(name, ceilingMs(failures, MIN_BACKOFF_MS, MAX_BACKOFF_MS));
+    this.addAfter(name, ceilingMs(failures, MIN_BACKOFF_MS, maxBackoffMs));
   }
 
   /** The name is well again, or gone. */

@@ -10,23 +10,35 @@ export interface Dispatchers {
 
 /** Source: client-go's default dialer, and client-node's "match client-go". */
 const TCP_KEEP_ALIVE_DELAY_MS = 30_000;
-const CONNECT_TIMEOUT_MS = 10_000;
 const IDLE_CONNECTION_MS = 60_000;
-/** A page of 500 objects of 64 KiB. Beyond it something is wrong, and memory is finite. */
-const MAX_RESPONSE_BYTES = 64 * 2 ** 20;
+
+/** What one API server may cost. */
+export interface ConnectionLimits {
+  /** Connections that calls share; watches have their own. */
+  readonly maxConnections: number;
+  /** Until TCP and TLS are ready. */
+  readonly connectTimeoutMs: number;
+  /** Body of one answer; streams are not measured. */
+  readonly maxResponseBytes: number;
+}
 
 /** Hands out the pools for the TLS material of the moment; a rotated CA or certificate makes new ones. */
 export class DispatcherCache {
-  readonly #maxConnections: number;
+  readonly #limits: ConnectionLimits;
   #key = '';
   #current: Dispatchers | undefined;
+  #isClosed = false;
 
-  constructor(maxConnections: number) {
-    this.#maxConnections = maxConnections;
+  constructor(limits: ConnectionLimits) {
+    this.#limits = limits;
   }
 
-  /** The pools for this TLS material. Those for older material close once their calls have ended. */
+  /**
+   * The pools for this TLS material. Those for older material close once their calls have ended.
+   * @throws Error after close(): a retry must not open what was closed.
+   */
   for(tls: TlsMaterial): Dispatchers {
+    if (this.#isClosed) throw new Error('the client is closed');
     const key = keyOf(tls);
     if (this.#current !== undefined && key === this.#key) return this.#current;
     const old = this.#current;
@@ -37,8 +49,9 @@ export class DispatcherCache {
     return this.#current;
   }
 
-  /** Ends every connection now. */
+  /** Ends every connection now, for good. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     const { calls, streams } = this.#current ?? {};
     this.#current = undefined;
     await Promise.all([calls?.destroy(), streams?.destroy()]);
@@ -53,13 +66,14 @@ export class DispatcherCache {
         ...(tls.servername === undefined ? {} : { servername: tls.servername }),
         rejectUnauthorized: tls.rejectUnauthorized,
         keepAliveInitialDelay: TCP_KEEP_ALIVE_DELAY_MS,
-        timeout: CONNECT_TIMEOUT_MS,
+        timeout: this.#limits.connectTimeoutMs,
       },
       keepAliveTimeout: IDLE_CONNECTION_MS,
       pipelining: 1,
     };
+    const { maxConnections, maxResponseBytes } = this.#limits;
     return {
-      calls: new Agent({ ...shared, connections: this.#maxConnections, maxResponseSize: MAX_RESPONSE_BYTES }),
+      calls: new Agent({ ...shared, connections: maxConnections, maxResponseSize: maxResponseBytes }),
       streams: new Agent({ ...shared, bodyTimeout: 0 }),
     };
   }

@@ -3,7 +3,7 @@ interface StatusBody {
   readonly kind?: unknown;
   readonly message?: unknown;
   readonly reason?: unknown;
-  readonly details?: { readonly retryAfterSeconds?: unknown };
+  readonly details?: { readonly retryAfterSeconds?: unknown; readonly causes?: unknown };
 }
 
 export interface ApiErrorFacts {
@@ -12,6 +12,8 @@ export interface ApiErrorFacts {
   readonly reason: string;
   readonly message: string;
   readonly retryAfterSeconds?: number | undefined;
+  /** Reasons of `details.causes`, such as NamespaceTerminating. */
+  readonly causes?: readonly string[];
 }
 
 /** The API server answered, and not with what was asked for. `message` is its own sentence. */
@@ -20,12 +22,14 @@ export class ApiError extends Error {
   readonly status: number;
   readonly reason: string;
   readonly retryAfterSeconds: number | undefined;
+  readonly causes: readonly string[];
 
-  constructor({ status, reason, message, retryAfterSeconds }: ApiErrorFacts) {
+  constructor({ status, reason, message, retryAfterSeconds, causes = [] }: ApiErrorFacts) {
     super(message);
     this.status = status;
     this.reason = reason;
     this.retryAfterSeconds = retryAfterSeconds;
+    this.causes = causes;
   }
 }
 
@@ -48,6 +52,7 @@ export function apiErrorOf(status: number, body: string, retryAfter: string | un
     reason: typeof parsed?.reason === 'string' ? parsed.reason : '',
     message: typeof parsed?.message === 'string' ? parsed.message : `HTTP ${status}: ${body.slice(0, 200)}`,
     retryAfterSeconds: Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined,
+    causes: causesOf(parsed),
   });
 }
 
@@ -72,6 +77,14 @@ export function isExpired(error: unknown): boolean {
 export function isTerminal(error: unknown): boolean {
   if (error instanceof TerminalError) return true;
   return error instanceof ApiError && (error.status === 400 || error.status === 422);
+}
+
+function causesOf(status: StatusBody | undefined): string[] {
+  const causes = status?.details?.causes;
+  if (!Array.isArray(causes)) return [];
+  return causes
+    .map((cause: { reason?: unknown } | null) => cause?.reason)
+    .filter((reason) => typeof reason === 'string');
 }
 
 function parseStatus(body: string): StatusBody | undefined {

@@ -24,6 +24,13 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly resource: Resource;
   readonly address?: ObjectAddress;
   readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  /** Objects in one page of a list; fewer where they are large. */
+  readonly pageSize?: number;
+  /** What is stored of an object; undefined: nothing of it. Default: all. */
+  readonly select?: (object: T) => T | undefined;
+  /** Beyond it the list is refused: for API servers that are not ours. Default: none. */
+  readonly maxObjects?: number;
   readonly store: Store<T>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -119,11 +126,12 @@ export class Reflector<T extends KubeObject> {
     let version: string | undefined;
     do {
       const page = await this.#page(next, signal);
-      items.push(...page.items);
+      items.push(...page.items.flatMap((item) => this.#selected(item) ?? []));
+      this.#checkSize(items.length);
       next = page.metadata.continue === '' ? undefined : page.metadata.continue;
       version = page.metadata.resourceVersion;
     } while (next !== undefined);
-    store.replaceAll(items.map((item) => this.#complete(item)));
+    store.replaceAll(items);
     this.#version = version;
     this.#lastError = undefined;
     if (!this.#hasSynced) {
@@ -133,18 +141,19 @@ export class Reflector<T extends KubeObject> {
   }
 
   #page(next: string | undefined, signal: AbortSignal) {
-    const { client, resource, labelSelector } = this.#options;
-    const query: Query = { limit: PAGE_SIZE, labelSelector, continue: next };
+    const { client, resource, labelSelector, fieldSelector, pageSize = PAGE_SIZE } = this.#options;
+    const query: Query = { limit: pageSize, labelSelector, fieldSelector, continue: next };
     return client.list<T>(resource, this.#address, query, signal);
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    const { client, clock, resource, labelSelector, random } = this.#options;
+    const { client, clock, resource, labelSelector, fieldSelector, random } = this.#options;
     const query: Query = {
       resourceVersion: this.#version,
       allowWatchBookmarks: true,
       timeoutSeconds: Math.floor(MIN_WATCH_SECONDS * (1 + random())),
       labelSelector,
+      fieldSelector,
     };
     const silence = new AbortController();
     const fallSilent = () => silence.abort(new Error(`no event and no bookmark for ${INACTIVITY_MS} ms`));
@@ -167,8 +176,24 @@ export class Reflector<T extends KubeObject> {
     this.#version = object.metadata.resourceVersion ?? this.#version;
     this.#failures = 0;
     const { store } = this.#options;
-    if (type === 'DELETED') store.delete(this.#complete(object));
-    else if (type === 'ADDED' || type === 'MODIFIED') store.set(this.#complete(object));
+    if (type !== 'ADDED' && type !== 'MODIFIED' && type !== 'DELETED') return;
+    const selected = this.#selected(object);
+    // What is no longer selected is gone, as far as the store goes.
+    if (type === 'DELETED' || selected === undefined) store.delete(selected ?? this.#complete(object));
+    else store.set(selected);
+    this.#checkSize(store.size);
+  }
+
+  #checkSize(objects: number): void {
+    const { maxObjects = Number.POSITIVE_INFINITY, resource } = this.#options;
+    if (objects <= maxObjects) return;
+    this.#version = undefined;
+    throw new RangeError(`more than ${maxObjects} ${resource.plural}`);
+  }
+
+  #selected(object: T): T | undefined {
+    const { select = (whole) => whole } = this.#options;
+    return select(this.#complete(object));
   }
 
   /** Items of a list carry no kind; nobody here needs managedFields, which are half of many objects. */

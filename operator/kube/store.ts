@@ -19,6 +19,8 @@ export interface Change<T> {
 /** Read side of a Store. */
 export interface StoreReader<T> {
   readonly size: number;
+  /** Grows with every change. */
+  readonly revision: number;
   get(key: string): T | undefined;
   list(): T[];
   /** Objects that the named index puts under `value`. @throws RangeError for an unknown index: our bug. */
@@ -34,6 +36,7 @@ export class Store<T extends KubeObject> implements StoreReader<T> {
   readonly #functions: ReadonlyMap<string, IndexFunction<T>>;
   readonly #indexes = new Map<string, Map<string, Set<string>>>();
   readonly #onChange: (change: Change<T>) => void;
+  #revision = 0;
 
   constructor(
     options: { indexes?: Readonly<Record<string, IndexFunction<T>>>; onChange?: (change: Change<T>) => void } = {},
@@ -45,6 +48,10 @@ export class Store<T extends KubeObject> implements StoreReader<T> {
 
   get size(): number {
     return this.#objects.size;
+  }
+
+  get revision(): number {
+    return this.#revision;
   }
 
   get(key: string): T | undefined {
@@ -72,6 +79,7 @@ export class Store<T extends KubeObject> implements StoreReader<T> {
       if (keys === undefined) values.set(value, new Set([key]));
       else keys.add(key);
     });
+    this.#revision++;
     this.#onChange({ object, previous, isGone: false });
   }
 
@@ -79,7 +87,9 @@ export class Store<T extends KubeObject> implements StoreReader<T> {
     const key = keyOf(object);
     const previous = this.#objects.get(key);
     this.#unindex(key);
-    if (this.#objects.delete(key)) this.#onChange({ object, previous, isGone: true });
+    if (!this.#objects.delete(key)) return;
+    this.#revision++;
+    this.#onChange({ object, previous, isGone: true });
   }
 
   /** Makes the store hold exactly these objects; listeners hear of what changed or went. */

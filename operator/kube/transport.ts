@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici';
 import { type Clock, pause } from '../../process/clock.ts';
 import { VERSION } from '../../process/version.ts';
 import { type CredentialSource, type Credentials, credentialSource } from './credentials.ts';
-import { DispatcherCache, type Dispatchers } from './dispatchers.ts';
+import { type ConnectionLimits, DispatcherCache, type Dispatchers } from './dispatchers.ts';
 import { ApiError, apiErrorOf, UnreachableError } from './errors.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -27,43 +27,62 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-export interface TransportOptions {
+/** What one API server may cost, in connections, bytes and time. */
+export interface TransportLimits extends ConnectionLimits {
+  /** A call with all its retries. */
+  readonly callTimeoutMs: number;
+  /** Until the head of an answer is there. */
+  readonly headersTimeoutMs: number;
+  /** The first one included. */
+  readonly maxAttempts: number;
+}
+
+/** Limits that are not named fit our own API server. */
+export interface TransportOptions extends Partial<TransportLimits> {
   readonly config: KubeConfig;
   readonly clock: Clock;
-  /** Connections that calls share; watches have their own. */
-  readonly maxConnections?: number;
   /** Told of every answer; status 0 is none. */
   readonly observe?: (answer: { method: Method; host: string; status: number }) => void;
 }
 
-const DEFAULT_MAX_CONNECTIONS = 2;
-/** A call with all its retries. */
-const CALL_TIMEOUT_MS = 30_000;
-const HEADERS_TIMEOUT_MS = 20_000;
-const MAX_ATTEMPTS = 4;
+const DEFAULT_LIMITS: TransportLimits = {
+  maxConnections: 2,
+  connectTimeoutMs: 10_000,
+  // A page of 500 objects of 64 KiB. Beyond it something is wrong, and memory is finite.
+  maxResponseBytes: 64 * 2 ** 20,
+  callTimeoutMs: 30_000,
+  headersTimeoutMs: 20_000,
+  maxAttempts: 4,
+};
+/** A Status with all its causes. Streams are not measured otherwise. */
+const MAX_ERROR_BYTES = 64 * 1024;
 /** Nobody's Retry-After makes us wait longer: the work queue has its own backoff. */
 const MAX_RETRY_AFTER_MS = 10_000;
 
 /** A pooled transport to the config's current cluster. */
 export function createTransport(options: TransportOptions): Transport {
   const source = credentialSource(options.config, options.clock);
-  const dispatchers = new DispatcherCache(options.maxConnections ?? DEFAULT_MAX_CONNECTIONS);
-  const wire: Wire = { source, dispatchers, observe: options.observe ?? (() => {}), host: new URL(source.server).host };
+  const limits: TransportLimits = { ...DEFAULT_LIMITS, ...options };
+  const dispatchers = new DispatcherCache(limits);
+  const { observe = () => {} } = options;
+  const wire: Wire = { source, dispatchers, observe, limits, clock: options.clock, host: new URL(source.server).host };
   return {
     server: source.server,
     async call(call, signal) {
-      const deadline = AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
+      const deadline = AbortSignal.any([signal, AbortSignal.timeout(limits.callTimeoutMs)]);
       try {
-        const response = await withRetries(options.clock, deadline, call, () => send(wire, 'calls', call, deadline));
+        const response = await withRetries(wire, deadline, call, () => send(wire, 'calls', call, deadline));
         return await readJson(call, response, deadline);
       } catch (error) {
         signal.throwIfAborted();
         if (!deadline.aborted || error instanceof ApiError) throw error;
-        throw new UnreachableError(`${call.method} ${source.server}${call.path}: no answer in ${CALL_TIMEOUT_MS} ms`);
+        const cause = new Error(`no answer in ${limits.callTimeoutMs} ms`);
+        throw new UnreachableError(`${call.method} ${source.server}${call.path}`, { cause });
       }
     },
     async stream(call, signal) {
-      return (await send(wire, 'streams', call, signal)).body;
+      const { body } = await send(wire, 'streams', call, signal);
+      return untilBroken(body, call, signal);
     },
     close: () => dispatchers.close(),
   };
@@ -73,16 +92,19 @@ interface Wire {
   readonly source: CredentialSource;
   readonly dispatchers: DispatcherCache;
   readonly observe: NonNullable<TransportOptions['observe']>;
+  readonly limits: TransportLimits;
+  readonly clock: Clock;
   readonly host: string;
 }
 
 async function send(wire: Wire, pool: keyof Dispatchers, call: Call, signal: AbortSignal) {
   signal.throwIfAborted();
   const credentials = await wire.source.current();
-  const request = requestOf(wire.source.server, call, credentials, signal);
+  const request = requestOf(wire, call, credentials, signal);
+  const dispatcher = wire.dispatchers.for(credentials.tls)[pool];
   let response: Dispatcher.ResponseData;
   try {
-    response = await wire.dispatchers.for(credentials.tls)[pool].request(request);
+    response = await dispatcher.request(request);
   } catch (error) {
     signal.throwIfAborted();
     wire.observe({ method: call.method, host: wire.host, status: 0 });
@@ -94,8 +116,8 @@ async function send(wire: Wire, pool: keyof Dispatchers, call: Call, signal: Abo
   throw await errorOf(response);
 }
 
-function requestOf(server: string, call: Call, { headers }: Credentials, signal: AbortSignal) {
-  const url = new URL(server);
+function requestOf({ source, limits }: Wire, call: Call, { headers }: Credentials, signal: AbortSignal) {
+  const url = new URL(source.server);
   return {
     origin: url.origin,
     path: `${url.pathname === '/' ? '' : url.pathname}${call.path}${queryText(call.query)}`,
@@ -107,7 +129,7 @@ function requestOf(server: string, call: Call, { headers }: Credentials, signal:
       ...headers,
     },
     body: call.body === undefined ? null : JSON.stringify(call.body),
-    headersTimeout: HEADERS_TIMEOUT_MS,
+    headersTimeout: limits.headersTimeoutMs,
     signal,
   } as const;
 }
@@ -123,8 +145,30 @@ function queryText(query: Query = {}): string {
 async function errorOf(response: Dispatcher.ResponseData): Promise<ApiError> {
   const retryAfter = response.headers['retry-after'];
   // A body that breaks off tells less, but the status code is known.
-  const body = await response.body.text().catch(() => '');
+  const body = await beginningOf(response.body).catch(() => '');
   return apiErrorOf(response.statusCode, body, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter);
+}
+
+/** As much as an error may take. The rest of a longer body is not read. */
+async function beginningOf(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length >= MAX_ERROR_BYTES) break;
+  }
+  return Buffer.concat(chunks).toString('utf8', 0, Math.min(length, MAX_ERROR_BYTES));
+}
+
+/** The body's bytes. @throws UnreachableError when it breaks off, the signal's reason when aborted. */
+async function* untilBroken(body: AsyncIterable<Uint8Array>, { method, path }: Call, signal: AbortSignal) {
+  try {
+    yield* body;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new UnreachableError(`${method} ${path}: the stream broke off`, { cause: error });
+  }
 }
 
 async function readJson(call: Call, response: Dispatcher.ResponseData, signal: AbortSignal): Promise<unknown> {
@@ -136,13 +180,20 @@ async function readJson(call: Call, response: Dispatcher.ResponseData, signal: A
   }
 }
 
-async function withRetries<T>(clock: Clock, signal: AbortSignal, call: Call, attempt: () => Promise<T>): Promise<T> {
+async function withRetries<T>(
+  { clock, limits }: Wire,
+  signal: AbortSignal,
+  call: Call,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  const endMs = clock.nowMs() + limits.callTimeoutMs;
   for (let attempts = 1; ; attempts++) {
     try {
       return await attempt();
     } catch (error) {
-      const delayMs = attempts < MAX_ATTEMPTS ? retryDelayMs(error, call, attempts) : undefined;
-      if (delayMs === undefined) throw error;
+      const delayMs = attempts < limits.maxAttempts ? retryDelayMs(error, call, attempts) : undefined;
+      // Waiting beyond the deadline would only turn the server's own words into "no answer".
+      if (delayMs === undefined || clock.nowMs() + delayMs >= endMs) throw error;
       await pause(clock, delayMs, signal);
     }
   }

@@ -1,115 +1,58 @@
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { parseAllDocuments } from 'yaml';
 import { renderManifest } from '../../cli/render-manifest.ts';
 import { parseAgentToken, tokenMatches } from '../../crds/agent-token.ts';
-import type { ClusterTunnel } from '../../crds/types.ts';
-import { type Controller, createController } from '../../operator/controller/controller.ts';
-import type { SessionFacts } from '../../operator/controller/observe.ts';
-import type { KubeClient } from '../../operator/kube/client.ts';
-import { createEventRecorder, type EventRecorder } from '../../operator/kube/events.ts';
-import { type DataObject, type KubeObject, RESOURCES, type Resource } from '../../operator/kube/objects.ts';
+import { type DataObject, RESOURCES } from '../../operator/kube/objects.ts';
 import { systemClock } from '../../process/clock.ts';
-import { silentLogger } from '../../process/log.ts';
-import { describeOnHub, type Hub, startHub, until } from '../operator/kube/hub.ts';
+import { describeOnHub, type Hub, until } from '../operator/kube/hub.ts';
+import {
+  belongings,
+  ControllerFixture,
+  keysAddress,
+  AGENT_NAMESPACE as namespace,
+  OPERATOR_NAMESPACE,
+} from '../support/controller-fixture.ts';
 
-const CONFIG = fileURLToPath(new URL('../../config/default', import.meta.url));
 const signal = new AbortController().signal;
-const namespace = 'clustertunnel-agent';
-const { apiVersion, kind } = RESOURCES.clusterTunnel;
-
-/** What a Local tunnel makes, with the address of each. */
-const made = (name: string): [Resource, { namespace?: string; name: string }][] => [
-  [RESOURCES.serviceAccount, { namespace, name: `clustertunnel-agent-${name}` }],
-  [RESOURCES.clusterRoleBinding, { name: `clustertunnel-agent-${name}` }],
-  [RESOURCES.secret, { namespace, name: `clustertunnel-agent-${name}` }],
-  [RESOURCES.deployment, { namespace, name: `clustertunnel-agent-${name}` }],
-  [RESOURCES.secret, { namespace: 'clustertunnel-system', name: `clustertunnel-keys-${name}` }],
-];
 
 describeOnHub('integration/controller', function () {
   this.timeout(90_000);
+  let fixture: ControllerFixture;
   let hub: Hub;
-  let operator: KubeClient;
-  let controller: Controller;
-  let events: EventRecorder;
-  const facts = new Map<string, SessionFacts>();
 
-  const create = (name: string, spec: unknown) =>
-    hub.client.create(RESOURCES.clusterTunnel, {}, { apiVersion, kind, metadata: { name }, spec }, signal);
-  const find = (name: string) => hub.client.find<ClusterTunnel>(RESOURCES.clusterTunnel, { name }, signal);
-  const condition = async (name: string, type: string) => {
-    const status = (await find(name))?.status;
-    return status?.conditions?.find((each) => each.type === type);
-  };
   const hasReason = async (name: string, type: string, reason: string) =>
-    (await condition(name, type))?.reason === reason;
-  const allMade = async (name: string) => {
-    const objects = await Promise.all(
-      made(name).map(([resource, address]) => hub.client.find(resource, address, signal)),
-    );
-    return objects.filter((object) => object !== undefined).length;
-  };
-  const tokenOf = async (name: string) => {
-    const address = { namespace, name: `clustertunnel-agent-${name}` };
-    const secret = await hub.client.find<DataObject>(RESOURCES.secret, address, signal);
-    return Buffer.from(secret?.data?.['token'] ?? '', 'base64').toString();
-  };
+    (await fixture.condition(name, type))?.reason === reason;
+  const keyIn = (token: string) => fixture.controller.findAgentKey(parseAgentToken(token)?.keyId ?? '');
 
   before(async () => {
-    hub = await startHub('controller');
-    await hub.kubectl('apply', '-k', CONFIG);
-    await until('the CRD to be served', async () => {
-      const { exitCode } = await hub.kubectl('get', 'ct').catch(() => ({ exitCode: 1 }));
-      return exitCode === 0;
-    });
-    const { stdout } = await hub.kubectl('-n', 'clustertunnel-system', 'create', 'token', 'clustertunnel-operator');
-    operator = await hub.clientAs(stdout.trim());
-    const shared = { client: operator, clock: systemClock, log: silentLogger };
-    events = createEventRecorder({ ...shared, controller: 'clustertunnel.io/controller', instance: 'test' });
-    controller = createController({
-      ...shared,
-      events,
-      config: {
-        namespace: 'clustertunnel-system',
-        externalUrl: 'https://gateway.example:8443',
-        agentImage: 'clustertunnel:test',
-        caBundle: () => 'CA',
-        defaultAgentNamespace: namespace,
-      },
-      sessions: (name) => facts.get(name) ?? { liveSessions: 0, gateways: 0, agents: [] },
-    });
-    await controller.start();
-    await until('leadership', () => controller.isLeader());
+    fixture = await ControllerFixture.start('controller');
+    hub = fixture.hub;
   });
 
   after(async () => {
-    await controller?.stop();
-    await events?.stop(1_000);
-    await hub?.stop();
+    await fixture?.stop();
   });
 
   it("makes a Local agent's objects with the rights that config/ ships", async () => {
-    await create('local', {});
-    await until('all objects', async () => (await allMade('local')) === 5);
-    await until('a status', () => hasReason('local', 'AgentAvailable', 'NoReplicaReady'));
-    expect(await condition('local', 'CredentialsReady')).to.include({ status: 'True' });
+    await fixture.create('local');
+    await until('all objects', async () => (await fixture.made('local')) === 4);
+    await fixture.has('local', 'AgentAvailable', 'NoReplicaReady');
+    expect(await fixture.condition('local', 'CredentialsReady')).to.include({ status: 'True' });
     const { stdout } = await hub.kubectl('get', 'ct', 'local', '--no-headers');
     expect(stdout).to.match(/^local +False +False +0\/2 .*https:\/\/gateway\.example:8443\/clusters\/local/);
   });
 
   it('knows the key of the token that it issued, until the tunnel goes', async () => {
-    const token = await tokenOf('local');
-    const keyId = parseAgentToken(token)?.keyId ?? '';
-    await until('the key', () => controller.findAgentKey(keyId) !== undefined);
-    expect(tokenMatches(token, controller.findAgentKey(keyId)?.sha256 ?? '')).to.equal(true);
-    expect(controller.findAgentKey('nosuchkey0')).to.equal(undefined);
+    const token = await fixture.tokenOf('local');
+    await until('the key', () => keyIn(token) !== undefined);
+    expect(tokenMatches(token, keyIn(token)?.sha256 ?? '')).to.equal(true);
+    expect(fixture.controller.findAgentKey('nosuchkey0')).to.equal(undefined);
   });
 
   for (const [index, what] of ['ServiceAccount', 'ClusterRoleBinding', 'Secret', 'Deployment'].entries()) {
     it(`makes a deleted ${what} again`, async () => {
-      const [resource, address] = made('local')[index] ?? made('local')[0] ?? [RESOURCES.secret, { name: '' }];
-      const uidOf = async () => (await hub.client.find<KubeObject>(resource, address, signal))?.metadata.uid;
+      const [resource, address] = belongings('local')[index] ?? [RESOURCES.secret, { name: '' }];
+      const uidOf = async () => (await fixture.get(resource, address))?.metadata.uid;
       const before = await uidOf();
       await hub.client.delete(resource, address, signal);
       await until(`a new ${what}`, async () => ![undefined, before].includes(await uidOf()));
@@ -143,42 +86,47 @@ describeOnHub('integration/controller', function () {
         kubernetesVersion: 'v1.36.3',
         observedAtMs: systemClock.nowMs(),
       };
-      facts.set('local', { liveSessions: 1, gateways: 1, agents: [{ instanceId: 'a', version: '0.1.0' }], upstream });
-      controller.enqueue('local');
+      fixture.sessions('local', {
+        liveSessions: 1,
+        gateways: 1,
+        agents: [{ instanceId: 'a', version: '0.1.0' }],
+        upstream,
+      });
       return hasReason('local', 'Ready', 'RequestsGetThrough');
     });
     await until('the Event', async () => (await hub.kubectl('get', 'events')).stdout.includes('Ready is True'));
-    facts.delete('local');
-    controller.enqueue('local');
-    await until('not Ready', () => hasReason('local', 'Connected', 'NeverConnected'));
+    fixture.sessions('local', {});
+    await fixture.has('local', 'Connected', 'NeverConnected');
   });
 
   it('removes what it made when the tunnel is deleted', async () => {
-    await hub.client.delete(RESOURCES.clusterTunnel, { name: 'local' }, signal);
-    await until('the tunnel to go', async () => (await find('local')) === undefined);
-    expect(await allMade('local')).to.equal(0);
+    await fixture.remove('local');
+    await fixture.gone('local');
+    expect(await fixture.made('local')).to.equal(0);
+    expect(await fixture.get(RESOURCES.secret, keysAddress('local'))).to.equal(undefined);
     expect(await hub.client.find(RESOURCES.namespace, { name: namespace }, signal)).not.to.equal(undefined);
   });
 
   it("gives the API server's words and the remedy for a namespace without rights, and lets the tunnel go", async () => {
-    await create('elsewhere', { agent: { namespace: 'elsewhere' } });
-    await until('a condition', () => hasReason('elsewhere', 'Ready', 'Forbidden'));
-    const message = (await condition('elsewhere', 'CredentialsReady'))?.message;
+    await fixture.create('elsewhere', { agent: { namespace: 'elsewhere' } });
+    await fixture.has('elsewhere', 'Ready', 'Forbidden');
+    const message = (await fixture.condition('elsewhere', 'CredentialsReady'))?.message;
     expect(message).to.match(
       /cannot get resource "secrets".*in the namespace "elsewhere".*clustertunnel-agent-manager/,
     );
-    await hub.client.delete(RESOURCES.clusterTunnel, { name: 'elsewhere' }, signal);
-    await until('the tunnel to go', async () => (await find('elsewhere')) === undefined);
+    await fixture.remove('elsewhere');
+    await fixture.gone('elsewhere');
   });
 
   it('waits for the manifest of a Manual tunnel, and makes nothing', async () => {
-    await create('manual', { agent: { placement: 'Manual' } });
-    await until('a condition', () => hasReason('manual', 'Ready', 'ManifestNotApplied'));
-    expect(await allMade('manual')).to.equal(0);
+    await fixture.create('manual', { agent: { placement: 'Manual' } });
+    await fixture.has('manual', 'Ready', 'ManifestNotApplied');
+    expect(await fixture.made('manual')).to.equal(0);
+    expect(await fixture.get(RESOURCES.secret, keysAddress('manual'))).to.equal(undefined);
   });
 
   it('renders the manifest of a Manual tunnel with a token that it then knows, twice and not three times', async () => {
-    const where = { name: 'manual', namespace: 'clustertunnel-system' };
+    const where = { name: 'manual', namespace: OPERATOR_NAMESPACE };
     const documents = parseAllDocuments(await renderManifest(hub.client, where, signal)).map((each) => each.toJS());
     expect(documents.map((each) => each.kind)).to.deep.equal([
       'Namespace',
@@ -189,32 +137,30 @@ describeOnHub('integration/controller', function () {
       'Deployment',
     ]);
     const token = Buffer.from(documents[4].data.token, 'base64').toString();
-    await until('the key', () => controller.findAgentKey(parseAgentToken(token)?.keyId ?? '') !== undefined);
-    await until('a condition', () => hasReason('manual', 'CredentialsReady', 'TokenIssued'));
+    await until('the key', () => keyIn(token) !== undefined);
+    await fixture.has('manual', 'CredentialsReady', 'TokenIssued');
     await renderManifest(hub.client, where, signal);
     const error = await renderManifest(hub.client, where, signal).catch((thrown: unknown) => thrown);
     expect(error).to.have.property('message', 'ClusterTunnel "manual" has 2 valid tokens already');
-    expect(controller.findAgentKey(parseAgentToken(token)?.keyId ?? '')).not.to.equal(undefined);
+    expect(keyIn(token)).not.to.equal(undefined);
   });
 
   it('says that a Manual tunnel has lost its only agent', async () => {
-    facts.set('manual', { liveSessions: 1, gateways: 1, agents: [{ instanceId: 'a', version: '0.1.0' }] });
-    controller.enqueue('manual');
-    await until('a session', () => hasReason('manual', 'Connected', 'SessionOpen'));
+    fixture.sessions('manual', { liveSessions: 1, gateways: 1, agents: [{ instanceId: 'a', version: '0.1.0' }] });
+    await fixture.has('manual', 'Connected', 'SessionOpen');
     const lastDisconnect = { time: '2026-01-01T00:00:00.000Z', reason: 'SILENT' };
-    facts.set('manual', { liveSessions: 0, gateways: 0, agents: [], lastDisconnect });
-    controller.enqueue('manual');
-    await until('the loss', () => hasReason('manual', 'Connected', 'SessionLost'));
+    fixture.sessions('manual', { lastDisconnect });
+    await fixture.has('manual', 'Connected', 'SessionLost');
   });
 
   it('says what is missing when no manifest can be rendered', async () => {
-    const where = { name: 'nobody', namespace: 'clustertunnel-system' };
+    const where = { name: 'nobody', namespace: OPERATOR_NAMESPACE };
     const error = await renderManifest(hub.client, where, signal).catch((thrown: unknown) => thrown);
     expect(error).to.have.property('message', 'there is no ClusterTunnel "nobody"');
   });
 
   it('publishes the gateway for users’ tools', async () => {
-    const address = { namespace: 'clustertunnel-system', name: 'clustertunnel-gateway' };
+    const address = { namespace: OPERATOR_NAMESPACE, name: 'clustertunnel-gateway' };
     const { data } = await hub.client.get<DataObject>(RESOURCES.configMap, address, signal);
     expect(data).to.deep.equal({
       url: 'https://gateway.example:8443',

@@ -35,6 +35,7 @@ describe('operator/flags', () => {
       opsPort: 8080,
       maxBufferBytes: 128 * 1024 * 1024,
       drainSeconds: 30,
+      remoteRemovalTimeoutSeconds: 300,
       kubeconfig: undefined,
       logLevel: 'info',
       logFormat: 'json',
@@ -48,6 +49,7 @@ describe('operator/flags', () => {
       POD_NAME: 'operator-0',
       POD_IP: '127.1.2.3',
       CLUSTERTUNNEL_AGENT_IMAGE: 'registry/agent:1',
+      CLUSTERTUNNEL_REMOTE_REMOVAL_TIMEOUT: '60',
     };
     expect(await config([], env)).to.include({
       externalUrl: 'https://g.example.com:8443',
@@ -55,6 +57,7 @@ describe('operator/flags', () => {
       podName: 'operator-0',
       bindAddress: '127.1.2.3',
       agentImage: 'registry/agent:1',
+      remoteRemovalTimeoutSeconds: 60,
     });
   });
 
@@ -91,6 +94,9 @@ describe('operator/flags', () => {
     expect(await trouble([URL_FLAG, '--max-buffer-bytes=1000'])).to.contain('--max-buffer-bytes 1000');
     expect(await trouble([URL_FLAG, '--max-buffer-bytes=much'])).to.contain('--max-buffer-bytes NaN');
     expect(await trouble([URL_FLAG, '--drain-seconds=-1'])).to.contain('--drain-seconds -1');
+    expect(await trouble([URL_FLAG, '--remote-removal-timeout=-1'])).to.contain('--remote-removal-timeout -1');
+    const env = { CLUSTERTUNNEL_REMOTE_REMOVAL_TIMEOUT: 'soon' };
+    expect(await trouble([URL_FLAG], env)).to.contain('--remote-removal-timeout NaN');
     expect(await config([URL_FLAG, '--drain-seconds=0', '--gateway-port=0'])).to.include({
       drainSeconds: 0,
       gatewayPort: 0,

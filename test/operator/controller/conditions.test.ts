@@ -1,17 +1,24 @@
 import { expect } from 'chai';
 import { conditions } from '../../../operator/controller/conditions.ts';
-import type { Failure, Observation } from '../../../operator/controller/observe.ts';
+import type { Failure } from '../../../operator/controller/failure.ts';
+import type { Observation } from '../../../operator/controller/observe.ts';
 import { observation, specOf, wellDeployment } from './observation.ts';
 
 const none = { liveSessions: 0, gateways: 0, agents: [] };
 const forbidden: Failure = {
   step: 'credentials',
-  doing: 'read Secret team/clustertunnel-agent-prod',
-  message: 'secrets is forbidden',
-  isForbidden: true,
+  reason: 'Forbidden',
+  message: 'Could not read Secret team/clustertunnel-agent-prod: secrets is forbidden.',
   isTerminal: true,
 };
+const silent: Failure = {
+  step: 'credentials',
+  reason: 'ClusterUnreachable',
+  message: 'https://remote.example:6443: connect ECONNREFUSED. Tried again at growing intervals.',
+  isTerminal: false,
+};
 const manual = specOf({ agent: { placement: 'Manual' } });
+const kubeconfig = specOf({ agent: { placement: 'Kubeconfig', kubeconfigSecretRef: { name: 'prod' } } });
 
 function brief(seen: Observation): Record<string, string> {
   return Object.fromEntries(conditions(seen).map(({ type, status, reason }) => [type, `${status}/${reason}`]));
@@ -57,17 +64,124 @@ describe('operator/controller/conditions', () => {
     expect(messageOf(seen, 'Ready')).to.contain('spec.limits.maxBufferBytes');
   });
 
-  it("gives the API server's words and the remedy when a namespace is denied", () => {
-    const spec = specOf({ agent: { namespace: 'team' } });
-    const seen = observation({ spec, hasKey: false, failure: forbidden, deployment: undefined, sessions: none });
-    expect(brief(seen)).to.include({ CredentialsReady: 'False/Forbidden', Stalled: 'True/Forbidden' });
-    expect(messageOf(seen, 'CredentialsReady')).to.match(
-      /secrets is forbidden.*clustertunnel-agent-manager.*namespace team/,
-    );
+  it("gives the API server's words when a namespace is denied, and still says that agents run", () => {
+    const seen = observation({ failure: forbidden });
+    expect(brief(seen)).to.include({
+      CredentialsReady: 'False/Forbidden',
+      AgentAvailable: 'True/AllReplicasReady',
+      Stalled: 'True/Forbidden',
+    });
+    expect(messageOf(seen, 'CredentialsReady')).to.contain('secrets is forbidden');
+  });
+
+  for (const reason of ['KubeconfigMissing', 'KubeconfigRefused', 'Unauthorized'] as const) {
+    it(`puts ${reason} on the credentials, and waits for a change`, () => {
+      const failure: Failure = { ...forbidden, reason };
+      const seen = observation({ spec: kubeconfig, failure, hasKey: false, deployment: undefined, sessions: none });
+      expect(brief(seen)).to.include({
+        Ready: `False/${reason}`,
+        CredentialsReady: `False/${reason}`,
+        AgentAvailable: 'Unknown/NotAttempted',
+        Stalled: `True/${reason}`,
+      });
+    });
+  }
+
+  for (const reason of ['NamespaceTerminating', 'QuotaExceeded'] as const) {
+    for (const step of ['credentials', 'agent'] as const) {
+      it(`tells ${reason} where it stopped the ${step}, and is not stalled`, () => {
+        const seen = observation({ failure: { ...forbidden, step, reason, isTerminal: false } });
+        const condition = step === 'agent' ? 'AgentAvailable' : 'CredentialsReady';
+        expect(brief(seen)).to.include({ [condition]: `False/${reason}` });
+        expect(brief(seen)).not.to.have.property('Stalled');
+      });
+    }
+  }
+
+  it('does not know how agents are in a cluster that does not answer, and stays Ready while requests get through', () => {
+    const seen = observation({ spec: kubeconfig, failure: silent });
+    expect(brief(seen)).to.include({
+      Ready: 'True/RequestsGetThrough',
+      CredentialsReady: 'True/TokenIssued',
+      AgentAvailable: 'Unknown/ClusterUnreachable',
+    });
+    expect(messageOf(seen, 'AgentAvailable')).to.equal(silent.message);
+    expect(brief(seen)).not.to.have.property('Stalled');
+  });
+
+  it('is not Ready for a cluster that does not answer when no session is open', () => {
+    const seen = observation({ spec: kubeconfig, failure: silent, sessions: none });
+    expect(brief(seen)).to.include({ Ready: 'Unknown/ClusterUnreachable', Connected: 'False/NeverConnected' });
+  });
+
+  it('is not Ready for a cluster that does not answer when the API server behind the session is sick', () => {
+    const { sessions } = observation();
+    const upstream = { healthy: false, reason: 'Refused', message: 'refused', observedAtMs: 99_000 };
+    const seen = observation({ spec: kubeconfig, failure: silent, sessions: { ...sessions, upstream } });
+    expect(brief(seen)).to.include({ Ready: 'Unknown/ClusterUnreachable', UpstreamHealthy: 'False/Refused' });
+  });
+
+  it('names the silent cluster first when no token was ever issued', () => {
+    const seen = observation({
+      spec: kubeconfig,
+      failure: silent,
+      hasKey: false,
+      deployment: undefined,
+      sessions: none,
+    });
+    expect(brief(seen)).to.include({
+      Ready: 'Unknown/ClusterUnreachable',
+      CredentialsReady: 'Unknown/ClusterUnreachable',
+    });
+  });
+
+  it('names the quota that keeps every pod from being made', () => {
+    const trouble = 'pods "x" is forbidden: exceeded quota: small';
+    const all = { ...wellDeployment, ready: 0, available: 0, trouble };
+    expect(brief(observation({ deployment: all }))).to.include({ AgentAvailable: 'False/QuotaExceeded' });
+    const some = { ...wellDeployment, ready: 1, available: 1, trouble };
+    expect(brief(observation({ deployment: some }))).to.include({ AgentAvailable: 'True/SomeReplicasReady' });
+    expect(messageOf(observation({ deployment: some }), 'AgentAvailable')).to.contain('exceeded quota');
+  });
+
+  describe('suspended', () => {
+    const spec = specOf({ suspend: true });
+    const scaled = { ...wellDeployment, desired: 0, updated: 0, ready: 0, available: 0 };
+
+    it('is Suspended, with its credentials ready, and neither stalled nor under way', () => {
+      const seen = observation({ spec, deployment: scaled, sessions: none });
+      expect(brief(seen)).to.deep.equal({
+        Ready: 'False/Suspended',
+        Accepted: 'True/SpecAccepted',
+        CredentialsReady: 'True/TokenIssued',
+        AgentAvailable: 'False/Suspended',
+        Connected: 'False/Suspended',
+        UpstreamHealthy: 'Unknown/NoSession',
+      });
+    });
+
+    it('is under way while pods or sessions are still there', () => {
+      const seen = observation({ spec, deployment: { ...scaled, ready: 1 } });
+      expect(brief(seen)).to.include({ Ready: 'False/Suspended', Reconciling: 'True/Suspending' });
+      expect(messageOf(seen, 'AgentAvailable')).to.contain('1 pod still running');
+      expect(messageOf(seen, 'Connected')).to.equal('2 sessions end when their requests have.');
+    });
+
+    it('does not claim to have stopped the pods of a Manual agent', () => {
+      const manualSpec = specOf({ suspend: true, agent: { placement: 'Manual' } });
+      const seen = observation({ spec: manualSpec, deployment: undefined, sessions: none });
+      expect(brief(seen)).to.include({ Ready: 'False/Suspended', AgentAvailable: 'False/Suspended' });
+      expect(messageOf(seen, 'AgentAvailable')).to.match(/gateway refuses the agent/);
+    });
+
+    it('says that the agent could not be scaled down', () => {
+      const seen = observation({ spec, failure: { ...forbidden, step: 'agent' } });
+      expect(brief(seen)).to.include({ Ready: 'False/Suspended', AgentAvailable: 'False/Forbidden' });
+    });
   });
 
   it('puts a refused Deployment on the agent, not on the credentials', () => {
-    const failure: Failure = { ...forbidden, step: 'agent', isForbidden: false, isTerminal: false, message: 'quota' };
+    const failure: Failure = { step: 'agent', reason: 'ApplyFailed', isTerminal: false, message: 'quota' };
     const seen = observation({ failure, deployment: undefined });
     expect(brief(seen)).to.include({ CredentialsReady: 'True/TokenIssued', AgentAvailable: 'False/ApplyFailed' });
     expect(messageOf(seen, 'AgentAvailable')).to.contain('quota');
@@ -103,6 +217,10 @@ describe('operator/controller/conditions', () => {
   it('does not trust old evidence', () => {
     const seen = observation({ nowMs: 130_000 });
     expect(brief(seen)).to.include({ UpstreamHealthy: 'Unknown/EvidenceTooOld', Ready: 'Unknown/EvidenceTooOld' });
+  });
+
+  it('says the same of old evidence however old it gets: each other word would be a write', () => {
+    expect(conditions(observation({ nowMs: 130_000 }))).to.deep.equal(conditions(observation({ nowMs: 930_000 })));
   });
 
   it('names the command for a Manual tunnel whose manifest was never rendered', () => {

@@ -18,6 +18,15 @@ describe('operator/controller/status', () => {
     expect(statusOf(observation({ sessions }), before, now).kubernetesVersion).to.equal('v1.36.3');
   });
 
+  it('keeps what was last known of the agent while its Deployment cannot be seen', () => {
+    const before = statusOf(observation(), undefined, now);
+    const failure = { step: 'agent', reason: 'ClusterUnreachable', message: 'silent', isTerminal: false } as const;
+    const after = statusOf(observation({ deployment: undefined, failure }), before, now);
+    expect(after).to.deep.include({ agents: '2/2', agent: before.agent });
+    const broken = observation({ deployment: undefined, spec: undefined, specErrors: ['spec.x: is wrong'] });
+    expect(statusOf(broken, before, now)).to.deep.include({ agents: '2/2', agent: before.agent });
+  });
+
   it('names each agent version once', () => {
     expect(statusOf(observation(), undefined, now).agent).to.include({ version: '0.1.0' });
   });

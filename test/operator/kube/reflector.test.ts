@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { ApiError } from '../../../operator/kube/errors.ts';
 import { type KubeObject, RESOURCES } from '../../../operator/kube/objects.ts';
-import { Reflector } from '../../../operator/kube/reflector.ts';
+import { Reflector, type ReflectorOptions } from '../../../operator/kube/reflector.ts';
 import { Store } from '../../../operator/kube/store.ts';
 import type { Query } from '../../../operator/kube/transport.ts';
 import { silentLogger } from '../../../process/log.ts';
@@ -72,12 +72,14 @@ async function settle(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-function started(world: World) {
+type Selection = Pick<ReflectorOptions<KubeObject>, 'select' | 'maxObjects' | 'pageSize' | 'fieldSelector'>;
+
+function started(world: World, selection: Selection = {}) {
   const clock = new ManualClock();
   const store = new Store<KubeObject>();
   const stop = new AbortController();
   const options = { client: world, resource: RESOURCES.namespace, clock, log: silentLogger, random: () => 0.5 };
-  const reflector = new Reflector<KubeObject>({ ...options, store });
+  const reflector = new Reflector<KubeObject>({ ...options, ...selection, store });
   const running = reflector.run(stop.signal);
   return {
     clock,
@@ -181,6 +183,48 @@ describe('operator/kube/reflector', () => {
     await settle();
     await end();
     expect(clock.pending).to.equal(0);
+  });
+
+  it('stores what is selected, and forgets what no longer is', async () => {
+    const world = new World();
+    const isOdd = ({ metadata }: KubeObject) => Number(metadata.resourceVersion) % 2 === 1;
+    world.set('a', false);
+    world.set('b', false);
+    world.faults.push(async function* (_, signal) {
+      yield { type: 'ADDED', object: { metadata: { name: 'c', resourceVersion: '3' } } };
+      yield { type: 'MODIFIED', object: { metadata: { name: 'a', resourceVersion: '4' } } };
+      yield { type: 'BOOKMARK', object: { metadata: { resourceVersion: '6' } } };
+      await aborted(signal);
+    });
+    const select = (each: KubeObject) => (isOdd(each) ? each : undefined);
+    const { versions, end } = started(world, { select, pageSize: 7, fieldSelector: 'type!=x' });
+    await settle();
+    expect(versions()).to.deep.equal({ c: '3' });
+    expect(world.lists[0]).to.include({ limit: 7, fieldSelector: 'type!=x' });
+    expect(world.watches[0]).to.include({ fieldSelector: 'type!=x' });
+    await end();
+  });
+
+  it('holds no more objects than it may, and starts over', async () => {
+    const world = new World();
+    for (const name of ['a', 'b']) world.set(name, false);
+    const { clock, reflector, store, end } = started(world, { maxObjects: 2 });
+    await settle();
+    expect(store.size).to.equal(2);
+    world.faults.push(async function* () {
+      yield { type: 'ADDED', object: { metadata: { name: 'c', resourceVersion: '3' } } };
+    });
+    clock.advance(150_000);
+    await settle();
+    clock.advance(1_000);
+    await settle();
+    expect(reflector.lastError?.message).to.equal('more than 2 namespaces');
+    world.set('c', false);
+    clock.advance(30_000);
+    await settle();
+    expect(world.lists).to.have.length(2);
+    expect(reflector.lastError?.message).to.equal('more than 2 namespaces');
+    await end();
   });
 
   it("property: after any sequence of faults every object's latest state arrives", async () => {

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { KubeConfig } from '@kubernetes/client-node';
 import { Authority } from '../../../hack/lab/cluster/certificates.ts';
-import { createTransport, type Transport } from '../../../operator/kube/transport.ts';
+import { createTransport, type Transport, type TransportLimits } from '../../../operator/kube/transport.ts';
 import { systemClock } from '../../../process/clock.ts';
 
 /** A local HTTPS server with a CA of its own, and a transport to it. */
@@ -11,14 +11,15 @@ export interface TlsServer {
   readonly transport: Transport;
   /** Connections accepted so far. */
   readonly connections: () => number;
+  readonly openConnections: () => number;
   readonly requests: IncomingMessage[];
   close(): Promise<void>;
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Serves every request with `handle`. */
-export async function tlsServer(handle: Handler): Promise<TlsServer> {
+/** Serves every request with `handle`; `limits` are the transport's. */
+export async function tlsServer(handle: Handler, limits: Partial<TransportLimits> = {}): Promise<TlsServer> {
   const authority = await Authority.create('test');
   const { certificatePem, keyPem } = await authority.server('localhost', { dns: ['localhost'], ip: ['127.0.0.1'] });
   const requests: IncomingMessage[] = [];
@@ -27,7 +28,12 @@ export async function tlsServer(handle: Handler): Promise<TlsServer> {
     requests.push(request);
     handle(request, response);
   });
-  server.on('secureConnection', () => connections++);
+  const open = new Set<Socket>();
+  server.on('secureConnection', (socket: Socket) => {
+    connections++;
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const config = new KubeConfig();
   config.loadFromClusterAndUser(
@@ -39,10 +45,11 @@ export async function tlsServer(handle: Handler): Promise<TlsServer> {
     },
     { name: 'test', token: 'test-token' },
   );
-  const transport = createTransport({ config, clock: systemClock });
+  const transport = createTransport({ config, clock: systemClock, ...limits });
   return {
     transport,
     connections: () => connections,
+    openConnections: () => open.size,
     requests,
     async close() {
       await transport.close();
