@@ -5,19 +5,32 @@ import { createTransport } from '../operator/kube/transport.ts';
 import { systemClock } from '../process/clock.ts';
 import { describeError } from '../process/redact.ts';
 import type { HubFlags } from './hub-flags.ts';
+import { kubeconfigPaths, readKubeconfigs } from './kubeconfig/files.ts';
+import { findHub, hubKubeconfig, type Sourced } from './kubeconfig/find-hub.ts';
 import { CommandError } from './output.ts';
 
 /** No command keeps a person waiting longer for the API server. */
 const COMMAND_TIMEOUT_MS = 30_000;
 
+/** Who speaks to the hub from a pod of it. Source: kubelet. */
+const POD_TOKEN_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/token';
+
+/** A way to the hub, and the kubeconfig user who goes it. */
+interface Hub {
+  readonly client: KubeClient;
+  /** Undefined: the context names no user. Its path is empty when it comes from no file. */
+  readonly user: Sourced | undefined;
+}
+
 /** Runs `work` with a client for the hub, and turns its errors into sentences. */
 export async function withHub<T>(
   flags: HubFlags,
-  work: (client: KubeClient, signal: AbortSignal) => Promise<T>,
+  work: (client: KubeClient, signal: AbortSignal, user: Sourced | undefined) => Promise<T>,
+  env: NodeJS.ProcessEnv = process.env,
 ): Promise<T> {
-  const client = hubClient(flags);
+  const { client, user } = openHub(flags, env);
   try {
-    return await work(client, AbortSignal.timeout(COMMAND_TIMEOUT_MS));
+    return await work(client, AbortSignal.timeout(COMMAND_TIMEOUT_MS), user);
   } catch (error) {
     throw asCommandError(error, client.server);
   } finally {
@@ -25,10 +38,20 @@ export async function withHub<T>(
   }
 }
 
-function hubClient({ kubeconfig, context }: HubFlags): KubeClient {
+/** As kubectl would: the kubeconfig's files, and inside a pod without any its ServiceAccount. */
+function openHub({ kubeconfig, context }: HubFlags, env: NodeJS.ProcessEnv): Hub {
   try {
-    const config = loadKubeConfig({ kubeconfig, context, env: process.env });
-    return createClient(createTransport({ config, clock: systemClock }));
+    const paths = kubeconfigPaths(kubeconfig, env);
+    const files = readKubeconfigs(paths);
+    if (files.length > 0) {
+      const hub = findHub(files, context);
+      return { client: clientOf({ text: hubKubeconfig(hub), env }), user: hub.user };
+    }
+    if (kubeconfig !== undefined || env['KUBERNETES_SERVICE_HOST'] === undefined) {
+      throw new Error(`there is none: no ${paths.join(', no ')}`);
+    }
+    const user = { name: 'in-cluster', path: '', fields: { tokenFile: POD_TOKEN_FILE } };
+    return { client: clientOf({ env: { ...env, KUBECONFIG: undefined } }), user };
   } catch (error) {
     throw new CommandError({
       what: 'the kubeconfig of the hub cannot be used',
@@ -36,6 +59,10 @@ function hubClient({ kubeconfig, context }: HubFlags): KubeClient {
       remedy: 'name it with --kubeconfig, and its context with --context (see `kubectl config get-contexts`)',
     });
   }
+}
+
+function clientOf(choice: Parameters<typeof loadKubeConfig>[0]): KubeClient {
+  return createClient(createTransport({ config: loadKubeConfig(choice), clock: systemClock }));
 }
 
 function asCommandError(error: unknown, server: string): unknown {

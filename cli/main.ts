@@ -3,6 +3,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { VERSION } from '../process/version.ts';
 import { agentCommand } from './agent.ts';
+import { kubeconfigCommand } from './kubeconfig.ts';
 import { manifestCommand } from './manifest.ts';
 import { operatorCommand } from './operator.ts';
 import { failed } from './output.ts';
@@ -14,6 +15,7 @@ await yargs(hideBin(process.argv))
   .command(operatorCommand)
   .command(agentCommand)
   .command(manifestCommand)
+  .command(kubeconfigCommand)
   .demandCommand(1, 'Name a command: clustertunnel --help lists them.')
   .strict()
   .version(VERSION)

@@ -5,11 +5,12 @@ import { validateSpec } from '../crds/validate.ts';
 import { type AgentKeys, type KeyOwner, readAgentKeys, writeAgentKeys } from '../operator/controller/agent-keys.ts';
 import { newKey } from '../operator/controller/credentials.ts';
 import { manifest } from '../operator/controller/desired.ts';
-import { GATEWAY_CONFIG_MAP, keysName } from '../operator/controller/names.ts';
+import { keysName } from '../operator/controller/names.ts';
 import { readGateway } from '../operator/controller/publish.ts';
 import type { KubeClient } from '../operator/kube/client.ts';
 import { RESOURCES } from '../operator/kube/objects.ts';
 import { yamlDocuments } from '../operator/kube/yaml.ts';
+import { noGateway, noSuchTunnel } from './hub-objects.ts';
 import { CommandError } from './output.ts';
 
 /**
@@ -22,22 +23,10 @@ export async function renderManifest(
   signal: AbortSignal,
 ): Promise<string> {
   const tunnel = await client.find<ClusterTunnel>(RESOURCES.clusterTunnel, { name }, signal);
-  if (tunnel === undefined) {
-    throw new CommandError({
-      what: `there is no ClusterTunnel "${name}"`,
-      why: `the hub at ${client.server} does not have it`,
-      remedy: '`kubectl get ct` lists them; create it, or name another hub with --context',
-    });
-  }
+  if (tunnel === undefined) throw noSuchTunnel(name, client.server);
   const spec = manualSpec(tunnel);
   const gateway = await readGateway(client, namespace, signal);
-  if (gateway === undefined) {
-    throw new CommandError({
-      what: 'it is not known how agents reach the gateway',
-      why: `the operator has not written ConfigMap ${namespace}/${GATEWAY_CONFIG_MAP}`,
-      remedy: `check that it runs: \`kubectl -n ${namespace} get pods\`; --operator-namespace names another namespace`,
-    });
-  }
+  if (gateway === undefined) throw noGateway(namespace);
   const owner: KeyOwner = { tunnel: name, tunnelUid: tunnel.metadata.uid, namespace };
   const seen = await readAgentKeys(client, owner, signal);
   refuseThirdKey(seen, owner);
@@ -56,11 +45,12 @@ function manualSpec(tunnel: ClusterTunnel): Spec {
       remedy: `kubectl edit ct ${name}`,
     });
   }
-  if (checked.spec.agent.placement === 'Manual') return checked.spec;
+  const { placement } = checked.spec.agent;
+  if (placement === 'Manual') return checked.spec;
   throw new CommandError({
     what: `ClusterTunnel "${name}" needs no manifest`,
-    why: 'its spec.agent.placement is Local: the operator deploys the agent itself',
-    remedy: `\`kubectl describe ct ${name}\` tells how it is; for a remote cluster create one with placement Manual`,
+    why: `its spec.agent.placement is ${placement}: the operator deploys the agent itself`,
+    remedy: `\`kubectl describe ct ${name}\` tells how it is; for a cluster that the operator cannot reach create one with placement Manual`,
   });
 }
 
