@@ -1,43 +1,98 @@
-const resourceList = {
-  type: 'object',
-  maxProperties: 8,
-  additionalProperties: { anyOf: [{ type: 'integer' }, { type: 'string' }], 'x-kubernetes-int-or-string': true },
-} as const;
+import { resourceAmounts } from './fields.ts';
+import { requestsWithinLimits } from './quantity-rules.ts';
+import { immutable, matching, RULES_KEYWORD, type Rule } from './rules.ts';
+
+const namespaceName = matching(
+  '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
+  "must be a namespace name: lower case letters, digits and '-', for example clustertunnel-agent",
+);
+const secretName = matching(
+  '^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+  "must be the name of a Secret: lower case letters, digits, '-' and '.', for example prod-kubeconfig",
+);
+const secretKey = matching(
+  '^[-._a-zA-Z0-9]+$',
+  "must be the key of a Secret: letters, digits, '-', '_' and '.', for example kubeconfig",
+);
+const PORT = '([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])';
+const proxyUrl = matching(
+  `^http://([A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?|\\[[0-9A-Fa-f:.]{2,45}\\])(:${PORT})?/?$`,
+  'must be http://host or http://host:port, for example http://proxy.example:3128',
+);
 
 const kubeconfigSecretRefSchema = {
   type: 'object',
   additionalProperties: false,
   required: ['name'],
   description:
-    "Secret in the operator's namespace with the kubeconfig of the target; for placement Kubeconfig. Only inline credentials: a token, or certificate and key as data.",
+    "Secret in the operator's own namespace with the kubeconfig of the target, for placement Kubeconfig only. Credentials must stand in the kubeconfig itself: a token, or certificate and key as data; no exec plugins and no file names.",
   properties: {
     name: {
       type: 'string',
-      minLength: 1,
       maxLength: 253,
-      description: 'Name of the Secret.',
-      'x-kubernetes-validations': [
-        {
-          rule: "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
-          message: "must be the name of a Secret: lower case letters, digits, '-' and '.', for example prod-kubeconfig",
-        },
-      ],
+      description: 'Name of the Secret, for example prod-kubeconfig.',
+      [RULES_KEYWORD]: [secretName],
     },
     key: {
       type: 'string',
       default: 'kubeconfig',
-      minLength: 1,
       maxLength: 253,
-      description: 'Its key that holds the kubeconfig; default kubeconfig.',
-      'x-kubernetes-validations': [
-        {
-          rule: "self.matches('^[-._a-zA-Z0-9]+$')",
-          message: "must be the key of a Secret: letters, digits, '-', '_' and '.', for example kubeconfig",
-        },
-      ],
+      description: 'Key of the Secret that holds the kubeconfig; default kubeconfig.',
+      [RULES_KEYWORD]: [secretKey],
     },
   },
 } as const;
+
+const resourcesSchema = {
+  type: 'object',
+  additionalProperties: false,
+  description:
+    'Compute resources of the agent container. Give it at least 96Mi of memory beyond limits.maxBufferBytes.',
+  default: {},
+  properties: {
+    requests: {
+      ...resourceAmounts,
+      default: { cpu: '50m', memory: '96Mi' },
+      description:
+        'What the scheduler reserves, by name of the resource; default cpu: 50m and memory: 96Mi. At most limits.',
+    },
+    limits: {
+      ...resourceAmounts,
+      default: { memory: '256Mi' },
+      description: 'What the container may use at most, by name of the resource; default memory: 256Mi.',
+    },
+  },
+  [RULES_KEYWORD]: [requestsWithinLimits],
+} as const;
+
+interface AgentFields {
+  readonly placement?: string;
+  readonly kubeconfigSecretRef?: object;
+  readonly proxyURL?: string;
+  readonly noProxy?: string;
+}
+
+const agentRules: readonly Rule<AgentFields>[] = [
+  {
+    cel: "has(self.kubeconfigSecretRef) || !has(self.placement) || self.placement != 'Kubeconfig'",
+    holds: ({ kubeconfigSecretRef, placement }) => kubeconfigSecretRef !== undefined || placement !== 'Kubeconfig',
+    message:
+      "is required with placement Kubeconfig: name the Secret in the operator's namespace that holds the kubeconfig",
+    fieldPath: '.kubeconfigSecretRef',
+  },
+  {
+    cel: "!has(self.kubeconfigSecretRef) || (has(self.placement) && self.placement == 'Kubeconfig')",
+    holds: ({ kubeconfigSecretRef, placement }) => kubeconfigSecretRef === undefined || placement === 'Kubeconfig',
+    message: 'is only for placement Kubeconfig: remove it, or set placement to Kubeconfig',
+    fieldPath: '.kubeconfigSecretRef',
+  },
+  {
+    cel: '!has(self.noProxy) || has(self.proxyURL)',
+    holds: ({ noProxy, proxyURL }) => noProxy === undefined || proxyURL !== undefined,
+    message: 'says nothing without agent.proxyURL: set that, or remove noProxy',
+    fieldPath: '.noProxy',
+  },
+];
 
 /** spec.agent: where the agent runs and what its pods look like. */
 export const agentSchema = {
@@ -52,28 +107,17 @@ export const agentSchema = {
       default: 'Local',
       description:
         'Who deploys the agent. Local: the operator deploys it in the cluster it runs in. Kubeconfig: the operator deploys it in the cluster that the kubeconfig of kubeconfigSecretRef names. Manual: you apply the output of `clustertunnel manifest <name>` once at a cluster that the operator cannot reach. Default Local. Cannot be changed later.',
-      'x-kubernetes-validations': [
-        { rule: 'self == oldSelf', message: 'cannot be changed: delete the ClusterTunnel and create it again' },
-      ],
+      'x-kubernetes-validations': [immutable()],
     },
     kubeconfigSecretRef: kubeconfigSecretRefSchema,
     namespace: {
       type: 'string',
       default: 'clustertunnel-agent',
-      minLength: 1,
       maxLength: 63,
       description:
         'Namespace of the agent, created if it does not exist; default clustertunnel-agent. For another one the operator needs the Role `clustertunnel-agent-manager` there. Cannot be changed later.',
-      'x-kubernetes-validations': [
-        {
-          rule: "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
-          message: "must be a namespace name: lower case letters, digits and '-', for example clustertunnel-agent",
-        },
-        {
-          rule: "self == oldSelf || !self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
-          message: 'cannot be changed: delete the ClusterTunnel and create it again',
-        },
-      ],
+      [RULES_KEYWORD]: [namespaceName],
+      'x-kubernetes-validations': [immutable({ unless: `!${namespaceName.cel}` })],
     },
     replicas: {
       type: 'integer',
@@ -97,16 +141,10 @@ export const agentSchema = {
     },
     proxyURL: {
       type: 'string',
-      minLength: 1,
       maxLength: 512,
       description:
         'HTTP proxy through which the agent reaches the gateway (CONNECT), for example http://proxy.example:3128. It carries no credentials: specs are no place for secrets. Default: none.',
-      'x-kubernetes-validations': [
-        {
-          rule: "self.matches('^http://([A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?|\\\\[[0-9A-Fa-f:.]{2,45}\\\\])(:[0-9]{1,5})?/?$')",
-          message: 'must be http://host or http://host:port, for example http://proxy.example:3128',
-        },
-      ],
+      [RULES_KEYWORD]: [proxyUrl],
     },
     noProxy: {
       type: 'string',
@@ -114,42 +152,7 @@ export const agentSchema = {
       description:
         'Hosts that the agent reaches without proxyURL, separated by commas: names (with all below them), addresses, CIDRs, each with :port if needed, or * for all. Default: none.',
     },
-    resources: {
-      type: 'object',
-      additionalProperties: false,
-      description:
-        'Compute resources of the agent container. Give it at least 96Mi of memory beyond limits.maxBufferBytes.',
-      default: {},
-      properties: {
-        requests: {
-          ...resourceList,
-          default: { cpu: '50m', memory: '96Mi' },
-          description: 'What the scheduler reserves; default cpu 50m and memory 96Mi.',
-        },
-        limits: {
-          ...resourceList,
-          default: { memory: '256Mi' },
-          description: 'What the container may use at most; default memory 256Mi.',
-        },
-      },
-    },
+    resources: resourcesSchema,
   },
-  'x-kubernetes-validations': [
-    {
-      rule: "has(self.kubeconfigSecretRef) || !has(self.placement) || self.placement != 'Kubeconfig'",
-      message:
-        "is required with placement Kubeconfig: name the Secret in the operator's namespace that holds the kubeconfig",
-      fieldPath: '.kubeconfigSecretRef',
-    },
-    {
-      rule: "!has(self.kubeconfigSecretRef) || (has(self.placement) && self.placement == 'Kubeconfig')",
-      message: 'is only for placement Kubeconfig: remove it, or set placement to Kubeconfig',
-      fieldPath: '.kubeconfigSecretRef',
-    },
-    {
-      rule: '!has(self.noProxy) || has(self.proxyURL)',
-      message: 'says nothing without agent.proxyURL: set that, or remove noProxy',
-      fieldPath: '.noProxy',
-    },
-  ],
+  [RULES_KEYWORD]: agentRules,
 } as const;

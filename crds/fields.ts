@@ -1,12 +1,14 @@
-/** What a quantity field may hold; checked by CEL at the API server and by ajv here, from the same numbers. */
-export interface QuantityRange {
-  readonly kind: 'bytes' | 'duration';
-  readonly min: string;
-  readonly max: string;
-}
+import { isResource, withinRange } from './quantity-rules.ts';
+import { RULES_KEYWORD } from './rules.ts';
 
-/** The ajv keyword that carries a QuantityRange; the CRD projection strips it. */
-export const QUANTITY_KEYWORD = 'x-clustertunnel-quantity';
+/** The API server charges a rule by the longest text that it may see. */
+const MAX_TEXT = 32;
+
+const integerOrText = {
+  anyOf: [{ type: 'integer' }, { type: 'string' }],
+  maxLength: MAX_TEXT,
+  'x-kubernetes-int-or-string': true,
+} as const;
 
 interface QuantityField<Default extends string> {
   readonly description: string;
@@ -17,36 +19,32 @@ interface QuantityField<Default extends string> {
 
 /** A duration in one unit, such as 500ms, 10s or 2m. */
 export function duration<const Default extends string>(field: QuantityField<Default>) {
-  const message = `must be a duration from ${field.min} to ${field.max}: a whole number and a unit (ms, s, m or h) without a space, for example ${field.default}`;
+  const { min, max } = field;
+  const message = `must be a duration from ${min} to ${max}: a whole number and a unit (ms, s, m or h) without a space, for example ${field.default}`;
   return {
     type: 'string',
-    description: `${field.description} Default ${field.default}, from ${field.min} to ${field.max}.`,
+    description: `${field.description} Default ${field.default}, from ${min} to ${max}.`,
     default: field.default,
-    maxLength: 64,
-    [QUANTITY_KEYWORD]: { kind: 'duration', min: field.min, max: field.max },
-    'x-kubernetes-validations': [
-      {
-        rule: `self.matches('^[0-9]{1,12}(ms|s|m|h)$') && duration(self) >= duration('${field.min}') && duration(self) <= duration('${field.max}')`,
-        message,
-      },
-    ],
+    maxLength: MAX_TEXT,
+    [RULES_KEYWORD]: [withinRange({ kind: 'duration', min, max }, message)],
   } as const;
 }
 
 /** A size in bytes, such as 4Mi; a bare number is bytes too. */
 export function bytes<const Default extends string>(field: QuantityField<Default>) {
-  const message = `must be a size from ${field.min} to ${field.max}: a whole number and a unit (Ki, Mi, Gi; k, M, G for powers of ten; none for bytes), for example ${field.default}`;
+  const { min, max } = field;
+  const message = `must be a size from ${min} to ${max}: a whole number and a unit (Ki, Mi, Gi; k, M, G for powers of ten; none for bytes), for example ${field.default}`;
   return {
-    anyOf: [{ type: 'integer' }, { type: 'string' }],
-    description: `${field.description} Default ${field.default}, from ${field.min} to ${field.max}.`,
+    ...integerOrText,
+    description: `${field.description} Default ${field.default}, from ${min} to ${max}.`,
     default: field.default,
-    'x-kubernetes-int-or-string': true,
-    [QUANTITY_KEYWORD]: { kind: 'bytes', min: field.min, max: field.max },
-    'x-kubernetes-validations': [
-      {
-        rule: `string(self).matches('^[0-9]{1,15}(Ki|Mi|Gi|k|M|G)?$') && quantity(string(self)).compareTo(quantity('${field.min}')) >= 0 && quantity(string(self)).compareTo(quantity('${field.max}')) <= 0`,
-        message,
-      },
-    ],
+    [RULES_KEYWORD]: [withinRange({ kind: 'bytes', min, max }, message)],
   } as const;
 }
+
+/** Amounts of compute resources by name, as in a pod: cpu: 500m. */
+export const resourceAmounts = {
+  type: 'object',
+  maxProperties: 8,
+  additionalProperties: { ...integerOrText, [RULES_KEYWORD]: [isResource] },
+} as const;

@@ -1,6 +1,8 @@
-import { QUANTITY_KEYWORD } from './fields.ts';
+import { RULES_KEYWORD, type Rule } from './rules.ts';
 import { GROUP, KIND, NAME_MAX_LENGTH, NAME_PATTERN, PLURAL, specSchema, VERSION } from './schema.ts';
 import { statusSchema } from './status-schema.ts';
+
+const VALIDATIONS = 'x-kubernetes-validations';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -97,7 +99,7 @@ function rootSchema(): Json {
       spec: { ...structural(specSchema), default: {} },
       status: structural(statusSchema),
     },
-    'x-kubernetes-validations': [
+    [VALIDATIONS]: [
       {
         rule: `self.metadata.name.size() <= ${NAME_MAX_LENGTH} && self.metadata.name.matches('${NAME_PATTERN}')`,
         fieldPath: '.metadata.name',
@@ -109,18 +111,29 @@ function rootSchema(): Json {
 
 /**
  * The JSON Schema as Kubernetes wants it: unknown fields are pruned by the API server, so `additionalProperties: false`
- * may not be said, and our ajv keyword is unknown there (CEL says the same).
+ * may not be said, and our rules become CEL.
  */
 function structural(schema: unknown): Json {
-  return strip(schema) as Json;
+  return project(schema) as Json;
 }
 
-function strip(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(strip);
+function project(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(project);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([name, entry]) => name !== QUANTITY_KEYWORD && !(name === 'additionalProperties' && entry === false))
-      .map(([name, entry]) => [name, strip(entry)]),
-  );
+  const { [RULES_KEYWORD]: rules = [], [VALIDATIONS]: transitions = [], ...rest } = value as Annotated;
+  const kept = Object.entries(rest).filter(([name, entry]) => name !== 'additionalProperties' || entry !== false);
+  const validations = [...rules.map(validation), ...transitions];
+  return {
+    ...Object.fromEntries(kept.map(([name, entry]) => [name, project(entry)])),
+    ...(validations.length === 0 ? {} : { [VALIDATIONS]: validations }),
+  };
+}
+
+interface Annotated {
+  readonly [RULES_KEYWORD]?: readonly Rule[];
+  readonly [VALIDATIONS]?: readonly object[];
+}
+
+function validation({ cel, message, fieldPath }: Rule): Json {
+  return { rule: cel, message, ...(fieldPath === undefined ? {} : { fieldPath }) };
 }

@@ -1,5 +1,7 @@
 import { agentSchema } from './agent-schema.ts';
 import { bytes, duration } from './fields.ts';
+import { atMost } from './quantity-rules.ts';
+import { RULES_KEYWORD } from './rules.ts';
 
 /** Names of the API, as every path, manifest and rule spells them. */
 export const GROUP = 'clustertunnel.io';
@@ -43,12 +45,14 @@ const limitsSchema = {
       description: 'Bytes: the same for all responses of one agent process together.',
     }),
   },
-  'x-kubernetes-validations': [
-    {
-      rule: "!has(self.maxStreamBufferBytes) || !has(self.maxBufferBytes) || !isQuantity(string(self.maxStreamBufferBytes)) || !isQuantity(string(self.maxBufferBytes)) || quantity(string(self.maxBufferBytes)).isLessThan(quantity('1Mi')) || quantity(string(self.maxStreamBufferBytes)).compareTo(quantity(string(self.maxBufferBytes))) <= 0",
+  [RULES_KEYWORD]: [
+    atMost({
+      kind: 'bytes',
+      smaller: 'maxStreamBufferBytes',
+      larger: 'maxBufferBytes',
+      least: '1Mi',
       message: 'must not exceed limits.maxBufferBytes: lower it, or raise limits.maxBufferBytes',
-      fieldPath: '.maxStreamBufferBytes',
-    },
+    }),
   ],
 } as const;
 
@@ -126,12 +130,14 @@ const reconnectSchema = {
     }),
     maxBackoff: duration({ default: '30s', min: '1s', max: '1h', description: 'No delay is longer than this.' }),
   },
-  'x-kubernetes-validations': [
-    {
-      rule: "!has(self.minBackoff) || !has(self.maxBackoff) || !self.minBackoff.matches('^[0-9]{1,12}(ms|s|m|h)$') || !self.maxBackoff.matches('^[0-9]{1,12}(ms|s|m|h)$') || duration(self.minBackoff) <= duration(self.maxBackoff)",
+  [RULES_KEYWORD]: [
+    atMost({
+      kind: 'duration',
+      smaller: 'minBackoff',
+      larger: 'maxBackoff',
+      least: '1s',
       message: 'must not exceed reconnect.maxBackoff: lower it, or raise reconnect.maxBackoff',
-      fieldPath: '.minBackoff',
-    },
+    }),
   ],
 } as const;
 

@@ -1,5 +1,8 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
+import { specSchema } from '../../crds/schema.ts';
 import { validateSpec } from '../../crds/validate.ts';
+import { anySpec } from './spec-candidates.ts';
 
 function errorsOf(spec: unknown): readonly string[] {
   const checked = validateSpec(spec);
@@ -70,6 +73,82 @@ describe('crds/validate', () => {
     ],
     ['too few replicas', { agent: { replicas: 0 } }, /^spec\.agent\.replicas: 0 must be >= 1$/],
     ['no object', 'x', /^spec: "x" must be object$/],
+    [
+      'a size of the wrong type',
+      { limits: { maxBufferBytes: true } },
+      /^spec\.limits\.maxBufferBytes: true must be a size from 1Mi to 4Gi: .*for example 32Mi$/,
+    ],
+    [
+      'a duration of the wrong type',
+      { timeouts: { request: 120 } },
+      /^spec\.timeouts\.request: 120 must be a duration from 1s to 1h: .*for example 2m$/,
+    ],
+    ['a list', { timeouts: [] }, /^spec\.timeouts: \[\] must be object$/],
+    [
+      'a namespace that is none',
+      { agent: { namespace: 'Foo_Bar' } },
+      /^spec\.agent\.namespace: "Foo_Bar" must be a namespace name: .*for example clustertunnel-agent$/,
+    ],
+    [
+      'a namespace with a line end',
+      { agent: { namespace: 'team-a\n' } },
+      /^spec\.agent\.namespace: "team-a\\n" must be a namespace name/,
+    ],
+    [
+      'placement Kubeconfig without a kubeconfig',
+      { agent: { placement: 'Kubeconfig' } },
+      /^spec\.agent\.kubeconfigSecretRef: is required with placement Kubeconfig: name the Secret/,
+    ],
+    [
+      'a kubeconfig for another placement',
+      { agent: { kubeconfigSecretRef: { name: 'prod' } } },
+      /^spec\.agent\.kubeconfigSecretRef: is only for placement Kubeconfig: remove it, or set placement to Kubeconfig$/,
+    ],
+    [
+      'a reference without a name',
+      { agent: { placement: 'Kubeconfig', kubeconfigSecretRef: {} } },
+      /^spec\.agent\.kubeconfigSecretRef\.name: is required: set it, or see `kubectl explain ct\.spec\.agent\.kubeconfigSecretRef`$/,
+    ],
+    [
+      'a Secret with an impossible name',
+      { agent: { placement: 'Kubeconfig', kubeconfigSecretRef: { name: 'Prod' } } },
+      /^spec\.agent\.kubeconfigSecretRef\.name: "Prod" must be the name of a Secret: .*for example prod-kubeconfig$/,
+    ],
+    [
+      'a Secret with an impossible key',
+      { agent: { placement: 'Kubeconfig', kubeconfigSecretRef: { name: 'prod', key: 'a/b' } } },
+      /^spec\.agent\.kubeconfigSecretRef\.key: "a\/b" must be the key of a Secret: .*for example kubeconfig$/,
+    ],
+    [
+      'a proxy that speaks TLS',
+      { agent: { proxyURL: 'https://proxy.example' } },
+      /^spec\.agent\.proxyURL: "https:\/\/proxy\.example" must be http:\/\/host or http:\/\/host:port, for example/,
+    ],
+    [
+      'exceptions from no proxy',
+      { agent: { noProxy: '10.0.0.0/8' } },
+      /^spec\.agent\.noProxy: says nothing without agent\.proxyURL: set that, or remove noProxy$/,
+    ],
+    [
+      'an amount that is none',
+      { agent: { resources: { limits: { 'nvidia.com/gpu': 'lots' } } } },
+      /^spec\.agent\.resources\.limits\[nvidia\.com\/gpu\]: "lots" must be a quantity: .*for example 500m or 256Mi$/,
+    ],
+    [
+      'requests beyond the limit that nobody wrote',
+      { agent: { resources: { requests: { memory: '1Gi' } } } },
+      /^spec\.agent\.resources\.requests: must not exceed resources\.limits: lower them, or raise resources\.limits/,
+    ],
+    [
+      'too many resources',
+      { agent: { resources: { limits: Object.fromEntries([...'abcdefghi'].map((name) => [name, 1])) } } },
+      /^spec\.agent\.resources\.limits: \{.*\} must NOT have more than 8 properties$/,
+    ],
+    [
+      'a text without an end',
+      { agent: { image: 'x'.repeat(1e6) } },
+      /^spec\.agent\.image: "x{99}… must NOT have more than 512 characters$/,
+    ],
   ];
   for (const [name, spec, sentence] of cases) {
     it(`answers ${name} with one sentence`, () => {
@@ -79,8 +158,38 @@ describe('crds/validate', () => {
     });
   }
 
-  it('tells all faults at once', () => {
-    const errors = errorsOf({ limits: { maxBufferBytes: '1MB' }, timeouts: { connect: 'x' } });
-    expect(errors).to.have.length(2);
+  it('tells all faults at once, also beside one of a wrong type', () => {
+    const errors = errorsOf({ limits: { maxBufferBytes: '1MB' }, timeouts: { connect: 5 }, agent: { noProxy: 'x' } });
+    expect(errors.map((error) => error.slice(0, error.indexOf(':')))).to.have.members([
+      'spec.limits.maxBufferBytes',
+      'spec.timeouts.connect',
+      'spec.agent.noProxy',
+    ]);
+  });
+
+  it('takes a null for a field that was not written, as the API server does', () => {
+    const nulls = { suspend: null, agent: { image: null, resources: { requests: { cpu: null } } }, limits: null };
+    expect(validateSpec(nulls)).to.deep.equal(validateSpec({ agent: { resources: { requests: {} } } }));
+  });
+
+  it('calls an unknown field unknown, null or not', () => {
+    expect(errorsOf({ agent: { nodeSelector: null } })[0]).to.match(/^spec\.agent\.nodeSelector: unknown field/);
+  });
+
+  it('property: any spec is accepted, or refused in single lines that begin with a path', () => {
+    fc.assert(
+      fc.property(fc.oneof(anySpec(specSchema), fc.jsonValue()), (spec) => {
+        for (const error of errorsOf(spec)) expect(error).to.match(/^spec[^\n]*: [^\n]+$/);
+      }),
+    );
+  });
+
+  it('property: a validated spec is valid, and stays as it is', () => {
+    fc.assert(
+      fc.property(anySpec(specSchema), (input) => {
+        const checked = validateSpec(input);
+        if ('spec' in checked) expect(validateSpec(checked.spec)).to.deep.equal(checked);
+      }),
+    );
   });
 });

@@ -1,10 +1,16 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { crdManifest } from '../../crds/manifest.ts';
+import { specSchema } from '../../crds/schema.ts';
+import type { ClusterTunnel } from '../../crds/types.ts';
 import { validateSpec } from '../../crds/validate.ts';
 import { ApiError } from '../../operator/kube/errors.ts';
 import { pathOf, RESOURCES } from '../../operator/kube/objects.ts';
+import { REGRESSIONS } from '../crds/regressions.ts';
+import { anyAmount, anySpec, type Field, fieldsOf, immutableFieldsOf } from '../crds/spec-candidates.ts';
 import { describeOnHub, type Hub, startHub, until } from '../operator/kube/hub.ts';
+import { apiVerdict } from '../support/api-verdict.ts';
+import { disagreement } from '../support/spec-agreement.ts';
 
 const CRD = {
   apiVersion: 'apiextensions.k8s.io/v1',
@@ -13,6 +19,8 @@ const CRD = {
 };
 const signal = new AbortController().signal;
 const { apiVersion, kind } = RESOURCES.clusterTunnel;
+/** Dry runs at once. */
+const PARALLEL = 8;
 
 describeOnHub('integration/crd', function () {
   this.timeout(60_000);
@@ -35,6 +43,8 @@ describeOnHub('integration/crd', function () {
       (trouble) => trouble === undefined,
       () => false,
     );
+  const compare = async (spec: unknown) =>
+    disagreement(spec, validateSpec(spec), await apiVerdict(hub.cluster.client, spec));
 
   before(async () => {
     hub = await startHub('crd');
@@ -71,12 +81,33 @@ describeOnHub('integration/crd', function () {
       { agent: { namespace: 'Foo_Bar' } },
       /spec\.agent\.namespace: .*must be a namespace name/,
     ],
+    [
+      'a placement without its kubeconfig',
+      { agent: { placement: 'Kubeconfig' } },
+      /spec\.agent\.kubeconfigSecretRef: .*is required with placement Kubeconfig: name the Secret/,
+    ],
+    [
+      'a Secret without a name',
+      { agent: { placement: 'Kubeconfig', kubeconfigSecretRef: { name: '' } } },
+      /spec\.agent\.kubeconfigSecretRef\.name: .*must be the name of a Secret: .*for example prod-kubeconfig$/,
+    ],
+    [
+      'an amount that is none',
+      { agent: { resources: { requests: { cpu: 'lots' } } } },
+      /spec\.agent\.resources\.requests\[cpu\]: .*must be a quantity: .*for example 500m or 256Mi$/,
+    ],
+    [
+      'more memory requested than the limit that nobody wrote',
+      { agent: { resources: { requests: { memory: '1Gi' } } } },
+      /spec\.agent\.resources\.requests: .*raise resources\.limits \(memory is 256Mi unless you say\)$/,
+    ],
   ];
   for (const [name, spec, sentence] of refused) {
     it(`answers ${name} with one clear sentence`, async () => {
       const message = await verdict(spec);
       expect(message).to.match(sentence);
       expect(message, 'one fault, one line').not.to.contain('\n');
+      expect(message, 'one fault, one sentence').not.to.contain('is invalid: [');
     });
   }
 
@@ -86,61 +117,89 @@ describeOnHub('integration/crd', function () {
     });
   }
 
-  it('refuses to move a tunnel to another placement or namespace', async () => {
-    const address = { name: 'fixed' };
-    await hub.client.create(RESOURCES.clusterTunnel, {}, { apiVersion, kind, metadata: address, spec: {} }, signal);
-    for (const agent of [{ placement: 'Manual' }, { namespace: 'other' }]) {
-      const patch = { type: 'application/merge-patch+json', body: { spec: { agent } } } as const;
-      const error = await hub.client
-        .patch(RESOURCES.clusterTunnel, address, patch, signal)
-        .catch((thrown: unknown) => thrown);
-      expect(error)
-        .to.have.property('message')
-        .that.matches(/cannot be changed: delete the ClusterTunnel/);
-    }
+  for (const { path, first, second, invalid } of immutableFieldsOf(specSchema)) {
+    it(`refuses to change ${path} or to take it back, and lets change what stands beside it`, async () => {
+      const address = { name: path.replaceAll('.', '-') };
+      const update = async (spec: unknown) => {
+        const { metadata } = await hub.client.get<ClusterTunnel>(RESOURCES.clusterTunnel, address, signal);
+        const body = { apiVersion, kind, metadata, spec };
+        return hub.client.replace(RESOURCES.clusterTunnel, address, body, signal).then(
+          () => 'accepted',
+          (error: Error) => error.message,
+        );
+      };
+      const body = { apiVersion, kind, metadata: address, spec: first };
+      await hub.client.create(RESOURCES.clusterTunnel, {}, body, signal);
+      for (const other of [second, {}, { agent: null }, null]) {
+        const message = await update(other);
+        expect(message).to.contain(`${path}: Invalid value`);
+        expect(message).to.match(/cannot be changed: delete the ClusterTunnel and create it again$/);
+      }
+      expect(await update(invalid), 'a value that no tunnel may have').not.to.match(/accepted|cannot be changed/);
+      expect(await update({ ...(first as object), suspend: true })).to.equal('accepted');
+    });
+  }
+
+  it('says in words which fields cannot be changed', () => {
+    const fields = immutableFieldsOf(specSchema);
+    expect(fields.map(({ path }) => path)).to.deep.equal(['spec.agent.placement', 'spec.agent.namespace']);
+    for (const { path, description } of fields) expect(description, path).to.match(/Cannot be changed later\.$/);
   });
 
-  it('fills in the defaults that ajv fills in', async () => {
-    const body = { apiVersion, kind, metadata: { name: 'defaults' } };
-    const created = await hub.client.create<{ spec: unknown }>(RESOURCES.clusterTunnel, {}, body, signal);
-    expect({ spec: created.spec }).to.deep.equal(validateSpec({}));
+  it('explains kubeconfigSecretRef to who asks kubectl', async () => {
+    const { stdout } = await hub.kubectl('explain', 'ct.spec.agent.kubeconfigSecretRef');
+    expect(stdout).to.match(/Secret in the operator's own namespace .*for\s+placement Kubeconfig only/s);
+    expect(stdout).to.match(/name\s+<string> -required-/);
   });
 
-  it('property: the API server and ajv agree on every spec', async () => {
-    const text = fc.constantFrom('1s', '500ms', '0s', '2m', '3h', '10', '1d', '', '1.5s', ' 1s', '99999h');
-    const size = fc.constantFrom<string | number>(
-      '1Mi',
-      '64Ki',
-      '4Gi',
-      '5Gi',
-      '32MB',
-      '1e6',
-      0,
-      2_000_000,
-      '-1',
-      '0Mi',
-    );
-    const optional = { requiredKeys: [] };
-    const spec = fc.record(
-      {
-        agent: fc.record({ replicas: fc.constantFrom(0, 1, 10, 11), image: fc.constantFrom('', 'i') }, optional),
-        limits: fc.record(
-          { maxConcurrentRequests: fc.constantFrom(0, 1, 5_000), maxStreamBufferBytes: size, maxBufferBytes: size },
-          optional,
-        ),
-        timeouts: fc.record({ connect: text, disconnectGrace: text, drain: text }, optional),
-        reconnect: fc.record({ minBackoff: text, maxBackoff: text }, optional),
-      },
-      optional,
-    );
+  for (const [name, spec] of Object.entries(REGRESSIONS)) {
+    it(`agrees with validateSpec on ${name}`, async () => expect(await compare(spec)).to.equal(undefined));
+  }
+
+  it('agrees with validateSpec on every field by itself: bounds, wrong types, near misses', async () => {
+    const found: string[] = [];
+    const uncovered: string[] = [];
+    await eachOf(fieldsOf(specSchema), async ({ path, specs }: Field) => {
+      const verdicts = new Set(specs.map((spec) => 'spec' in validateSpec(spec)));
+      if (verdicts.size !== 2) uncovered.push(path);
+      for (const spec of specs) {
+        const trouble = await compare(spec);
+        if (trouble !== undefined) found.push(`${path}: ${trouble}`);
+      }
+    });
+    expect(found.join('\n')).to.equal('');
+    expect(uncovered, 'fields without a spec that passes and one that does not').to.deep.equal([]);
+  });
+
+  it('property: agrees with validateSpec on whole specs', async () => {
+    const counts = { valid: 0, all: 0 };
     await fc.assert(
-      fc.asyncProperty(spec, async (candidate) => {
-        const ours = validateSpec(candidate);
-        const theirs = await verdict(candidate);
-        const both = JSON.stringify({ candidate, ours: 'errors' in ours ? ours.errors : [], theirs });
-        expect('errors' in ours, both).to.equal(theirs !== undefined);
+      fc.asyncProperty(anySpec(specSchema), async (spec) => {
+        counts.all++;
+        if ('spec' in validateSpec(spec)) counts.valid++;
+        expect(await compare(spec)).to.equal(undefined);
+      }),
+      { numRuns: 400 },
+    );
+    expect(counts.valid / counts.all, 'valid share').to.be.within(0.3, 0.7);
+  });
+
+  it('property: compares amounts as the API server does', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyAmount, anyAmount, async (requested, limit) => {
+        const resources = { requests: { cpu: requested }, limits: { cpu: limit } };
+        expect(await compare({ agent: { resources } })).to.equal(undefined);
       }),
       { numRuns: 150 },
     );
   });
 });
+
+/** `visit` for each, a few at once. */
+async function eachOf<T>(items: readonly T[], visit: (item: T) => Promise<void>): Promise<void> {
+  const rest = [...items];
+  const worker = async () => {
+    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await visit(item);
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
+}
