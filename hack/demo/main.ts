@@ -1,5 +1,5 @@
 #!/usr/bin/env -S npx tsx
-/** `npm run demo`: two clusters, a tunnel to each, and what people do through them. */
+/** `npm run demo`: three clusters, a tunnel to each, and what people do through them. */
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { takeDown } from '../lab/down.ts';
@@ -45,11 +45,13 @@ process.exitCode = ok ? 0 : 1;
 
 /** Runs the steps in order; the first that fails ends the play. */
 async function play(): Promise<boolean> {
-  say('ClusterTunnel: two clusters, a tunnel to each. The target has no inbound port that the operator knows of.\n');
-  const isUp = await attempt('a hub and a target cluster run on this machine', async () => {
+  say(
+    'ClusterTunnel: a hub and two targets, a tunnel to each. Of one target the operator is never told the address.\n',
+  );
+  const isUp = await attempt('a hub and two target clusters run on this machine', async () => {
     await takeDown(FOLDER, note);
-    stage = new Stage(FOLDER, await bringUp({ folder: FOLDER, name: NAME, targets: 1, progress: note }), note);
-    show(`hub    ${stage.hub.url}\ntarget ${stage.target.url}`);
+    stage = new Stage(FOLDER, await bringUp({ folder: FOLDER, name: NAME, targets: 2, progress: note }), note);
+    show([stage.hub, stage.target, stage.reachable].map(({ name, url }) => `${name.padEnd(9)}${url}`).join('\n'));
   });
   if (!isUp) return false;
   for (const step of [...tunnelSteps, ...everydaySteps, ...extremeSteps]) {

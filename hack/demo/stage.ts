@@ -12,12 +12,16 @@ import type { UserName } from '../lab/users.ts';
 export const NAMESPACE = 'demo';
 export const LOCAL = 'local';
 export const MANUAL = 'behind-nat';
+export const KUBECONFIG = 'reachable';
 
 /** The running lab, with what the steps need of it. */
 export class Stage {
   readonly folder: string;
   readonly hub: ClusterState;
+  /** Behind NAT: the operator is never told its address. */
   readonly target: ClusterState;
+  /** The operator gets its kubeconfig. */
+  readonly reachable: ClusterState;
   readonly gatewayUrl: string;
   readonly progress: Progress;
   readonly #kubectl: string;
@@ -25,11 +29,12 @@ export class Stage {
   #access: GatewayAccess | undefined;
 
   constructor(folder: string, state: LabState, progress: Progress) {
-    const [hub, target] = state.clusters;
+    const [hub, target, reachable] = state.clusters;
     const { gatewayUrl, kubectl: program, users } = state;
     if (
       hub === undefined ||
       target === undefined ||
+      reachable === undefined ||
       gatewayUrl === undefined ||
       program === undefined ||
       users === undefined
@@ -39,6 +44,7 @@ export class Stage {
     this.folder = folder;
     this.hub = hub;
     this.target = target;
+    this.reachable = reachable;
     this.gatewayUrl = gatewayUrl;
     this.progress = progress;
     this.#kubectl = program;

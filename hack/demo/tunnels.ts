@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { installOperator } from '../lab/install.ts';
 import { PROGRAM, REPOSITORY } from '../lab/paths.ts';
-import { LOCAL, MANUAL, type Stage } from './stage.ts';
+import { KUBECONFIG, LOCAL, MANUAL, type Stage } from './stage.ts';
 import { expect, type Step } from './story.ts';
 
 const READY_SECONDS = 60;
+const KUBECONFIG_SECRET = 'reachable-kubeconfig';
 
-/** From nothing to two tunnels that are Ready. */
+/** From nothing to three tunnels that are Ready, one of each placement. */
 export const tunnelSteps: readonly Step[] = [
   {
     name: 'the operator runs in the hub, installed from config/default',
@@ -20,7 +21,7 @@ export const tunnelSteps: readonly Step[] = [
     },
   },
   {
-    name: 'config/samples is applied: one Local tunnel, one Manual',
+    name: 'config/samples is applied: one tunnel of each placement',
     run: async (stage, show) => {
       const { stdout } = await stage.kubectl(stage.hub, ['apply', '-k', join(REPOSITORY, 'config/samples')]);
       show(stdout);
@@ -38,6 +39,21 @@ export const tunnelSteps: readonly Step[] = [
       show(`clustertunnel manifest ${MANUAL} | kubectl --context target-1 apply -f -`);
       show(stdout);
     },
+  },
+  {
+    name: 'the Kubeconfig tunnel says what it waits for, and gets it: a kubeconfig in a Secret',
+    run: async (stage, show) => {
+      const words = await messageOf(stage, KUBECONFIG, 'CredentialsReady');
+      expect(words.includes(KUBECONFIG_SECRET), `the condition does not name the Secret: ${words}`);
+      const create = ['-n', 'clustertunnel-system', 'create', 'secret', 'generic', KUBECONFIG_SECRET];
+      await stage.kubectl(stage.hub, [...create, `--from-file=kubeconfig=${stage.reachable.kubeconfig}`]);
+      show(`CredentialsReady: ${words}`);
+      show(`kubectl ${create.join(' ')} --from-file=kubeconfig=target-2.kubeconfig`);
+    },
+  },
+  {
+    name: 'the Kubeconfig tunnel is Ready: the operator deployed its agent in the other cluster',
+    run: (stage, show) => waitReady(stage, KUBECONFIG, show),
   },
   {
     name: 'the Manual tunnel is Ready: its agent dialled out to the gateway',
@@ -62,6 +78,11 @@ async function renderManifest(stage: Stage): Promise<string> {
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
   expect(code === 0, `clustertunnel manifest ended with ${code}:\n${stderr}`);
   return stdout;
+}
+
+async function messageOf(stage: Stage, tunnel: string, condition: string): Promise<string> {
+  const path = `jsonpath={.status.conditions[?(@.type=="${condition}")].message}`;
+  return (await stage.kubectl(stage.hub, ['get', 'ct', tunnel, '-o', path])).stdout;
 }
 
 async function waitReady(stage: Stage, tunnel: string, show: (text: string) => void): Promise<void> {
