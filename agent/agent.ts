@@ -84,7 +84,8 @@ function assemble(config: AgentConfig, log: Logger) {
   const initial = settingsFrom(config);
   const pools = poolsFor(initial);
   const budget = new Budget(initial.limits.maxBufferBytes);
-  const upstream = new Upstream({ url: config.upstreamUrl, ca: undefined, connectMs: initial.timeouts.connectMs });
+  const { connectMs } = initial.timeouts;
+  const upstream = new Upstream({ url: config.upstreamUrl, ca: undefined, connectMs, clock });
   const account = new ServiceAccount({
     folder: config.serviceAccountFolder,
     clock,
@@ -137,7 +138,7 @@ function assemble(config: AgentConfig, log: Logger) {
 
 /** One attempt after another: files, then the WebSocket. */
 function gatewayDoor(config: AgentConfig, log: Logger) {
-  const { gatewayUrl, tokenFile, caFile } = config;
+  const { gatewayUrl, proxyUrl, tokenFile, caFile } = config;
   const sockets = new Set<Promise<void>>();
   let lastToken = '';
   return {
@@ -150,7 +151,7 @@ function gatewayDoor(config: AgentConfig, log: Logger) {
       await filesToAppear([tokenFile, caFile], systemClock, onMissing, signal);
       const credentials = await readGatewayCredentials({ tokenFile, caFile });
       lastToken = credentials.token;
-      const socket = await connectGateway({ gatewayUrl, credentials, clock: systemClock }, signal);
+      const socket = await connectGateway({ gatewayUrl, proxyUrl, credentials, clock: systemClock }, signal);
       const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
       sockets.add(closed);
       void closed.then(() => sockets.delete(closed));

@@ -1,14 +1,15 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import type { TLSSocket } from 'node:tls';
-import { WebSocket } from 'ws';
+import { checkServerIdentity, type PeerCertificate, type TLSSocket } from 'node:tls';
+import { type ClientOptions, WebSocket } from 'ws';
 import type { Clock } from '../process/clock.ts';
 import { VERSION } from '../process/version.ts';
 import { CONNECT_PATH, SUBPROTOCOL } from '../tunnel/session/settings.ts';
 import { WEBSOCKET_OPTIONS } from '../tunnel/session/websocket.ts';
 import type { GatewayCredentials } from './credentials.ts';
+import { ProxyHop } from './proxy-hop.ts';
 import { codeOf, connectSentence } from './upstream-trouble.ts';
 
-/** TCP, TLS and the upgrade together. */
+/** TCP, the proxy's CONNECT, TLS and the upgrade together. */
 const CONNECT_TIMEOUT_MS = 15_000;
 /** Of a gateway's refusal, in bytes: enough for a Status. */
 const MAX_REFUSAL_BYTES = 4 * 1024;
@@ -30,6 +31,8 @@ export class DialError extends Error {
 export interface ConnectOptions {
   /** https://host:port of the gateway. */
   readonly gatewayUrl: string;
+  /** http://host:port of the proxy on the way; undefined: none. */
+  readonly proxyUrl: string | undefined;
   readonly credentials: GatewayCredentials;
   readonly clock: Clock;
 }
@@ -38,35 +41,39 @@ export interface ConnectOptions {
  * An open WebSocket to the gateway. Only `credentials.ca` may vouch for it; the token is sent after TLS did so, not before.
  * @throws DialError naming the hop and what to look at; the signal's reason when aborted.
  */
-export function connectGateway({ gatewayUrl, credentials, clock }: ConnectOptions, signal: AbortSignal) {
+export function connectGateway({ gatewayUrl, proxyUrl, credentials, clock }: ConnectOptions, signal: AbortSignal) {
   return new Promise<WebSocket>((resolve, reject) => {
     signal.throwIfAborted();
+    const hop =
+      proxyUrl === undefined ? undefined : new ProxyHop(proxyUrl, (sentence) => fail(new DialError(sentence, false)));
     const socket = new WebSocket(connectUrl(gatewayUrl), [SUBPROTOCOL], {
       ...WEBSOCKET_OPTIONS,
+      ...(hop === undefined ? {} : { agent: hop.agent }),
       ca: credentials.ca,
       rejectUnauthorized: true,
+      ...vouchedFor(new URL(gatewayUrl).hostname),
       followRedirects: false,
       headers: { 'User-Agent': `clustertunnel-agent/${VERSION}` },
-      // Masking keeps proxies from being confused by our bytes; nobody stands between us and a peer that the CA verified.
+      // Masking keeps proxies from being confused by our bytes. None sees them: whoever stands between us and the peer that
+      // the CA verified, a CONNECT proxy too, carries TLS.
       generateMask: (mask) => mask.fill(0),
       finishRequest: (request) => sendWhenVerified(request, credentials.token),
     });
     const fail = (error: unknown) => {
       settle();
       socket.terminate();
+      hop?.close();
       reject(error);
     };
     const onAbort = () => fail(signal.reason);
-    const cancelTimeout = clock.after(CONNECT_TIMEOUT_MS, () =>
-      fail(new DialError(`gateway ${gatewayUrl}: no answer within ${CONNECT_TIMEOUT_MS} ms`, false)),
-    );
+    const cancelTimeout = clock.after(CONNECT_TIMEOUT_MS, () => fail(late(gatewayUrl, hop)));
     const settle = () => {
       cancelTimeout();
       signal.removeEventListener('abort', onAbort);
     };
     signal.addEventListener('abort', onAbort, { once: true });
     // Stays: an error after the settlement is the transport's to report, and must not be unhandled before.
-    socket.on('error', (error) => fail(unreachable(gatewayUrl, error)));
+    socket.on('error', (error) => fail(unreachable(gatewayUrl, hop, error)));
     socket.once('unexpected-response', (_request, response) => {
       readRefusal(response).then((text) => fail(refused(gatewayUrl, response, text)), fail);
     });
@@ -77,19 +84,31 @@ export function connectGateway({ gatewayUrl, credentials, clock }: ConnectOption
   });
 }
 
-/** Holds the request back until TLS has verified the gateway; only then does it carry the token. */
+/**
+ * Holds the request back until TLS has verified the gateway; only then does it carry the token. Behind a proxy that may
+ * have happened before the request hears of its socket.
+ */
 function sendWhenVerified(request: ClientRequest, token: string): void {
+  const send = () => {
+    request.setHeader('Authorization', `Bearer ${token}`);
+    request.end();
+  };
   request.once('socket', (socket) => {
     const tlsSocket = socket as TLSSocket;
+    if (tlsSocket.authorized) return send();
     tlsSocket.once('secureConnect', () => {
-      if (!tlsSocket.authorized) {
-        request.destroy(tlsSocket.authorizationError);
-        return;
-      }
-      request.setHeader('Authorization', `Bearer ${token}`);
-      request.end();
+      if (tlsSocket.authorized) send();
+      else request.destroy(tlsSocket.authorizationError);
     });
   });
+}
+
+/** Who the certificate must be for. Behind a proxy Node would take the proxy's name when the gateway's is an address. */
+function vouchedFor(hostname: string): Pick<ClientOptions, 'checkServerIdentity'> {
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const check = (_name: string, certificate: PeerCertificate) => checkServerIdentity(host, certificate);
+  // Node wants an error or nothing; ws's types say otherwise.
+  return { checkServerIdentity: check as unknown as NonNullable<ClientOptions['checkServerIdentity']> };
 }
 
 /** https://host:port → wss://host:port/agent/v1/connect. */
@@ -97,9 +116,15 @@ function connectUrl(gatewayUrl: string): string {
   return `${gatewayUrl.replace(/^https:/, 'wss:').replace(/\/+$/, '')}${CONNECT_PATH}`;
 }
 
-function unreachable(gatewayUrl: string, error: Error): DialError {
+function unreachable(gatewayUrl: string, hop: ProxyHop | undefined, error: Error): DialError {
+  if (hop?.isPassed === false) return new DialError(hop.trouble(error), false, { cause: error });
   const sentence = connectSentence(codeOf(error), error);
   return new DialError(`gateway ${gatewayUrl}: ${sentence}`, false, { cause: error });
+}
+
+function late(gatewayUrl: string, hop: ProxyHop | undefined): DialError {
+  if (hop?.isPassed === false) return new DialError(hop.late(CONNECT_TIMEOUT_MS), false);
+  return new DialError(`gateway ${gatewayUrl}: no answer within ${CONNECT_TIMEOUT_MS} ms`, false);
 }
 
 function refused(gatewayUrl: string, { statusCode = 0 }: IncomingMessage, text: string): DialError {

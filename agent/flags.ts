@@ -2,14 +2,20 @@ import type { Argv, InferredOptionTypes } from 'yargs';
 import { parseDurationMs } from '../crds/quantities.ts';
 import type { LogLevel } from '../process/log.ts';
 import { mounted } from '../process/mounts.ts';
+import { describeError } from '../process/redact.ts';
+import { bypassesProxy } from './no-proxy.ts';
 
 /** Where the kubelet mounts a pod's own identity. */
 const SERVICE_ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+const HTTPS_PORT = 443;
 
 /** What the agent is started with. Limits and timeouts are not here: they come over the session. */
 export interface AgentConfig {
   /** https://host:port of the gateway, as agents reach it. */
   readonly gatewayUrl: string;
+  /** http://host:port of the proxy on the way to the gateway; undefined: there is none, or the gateway is exempt from it. */
+  readonly proxyUrl: string | undefined;
   /** Name of the ClusterTunnel, for logs: the token says whose agent this is. */
   readonly tunnel: string;
   readonly tokenFile: string;
@@ -41,6 +47,17 @@ const OPTIONS = {
     default: '/var/run/clustertunnel/ca.crt',
     description: 'File with the CA that signs the certificate of the gateway; no other is trusted',
   },
+  'proxy-url': {
+    type: 'string',
+    description:
+      'HTTP proxy on the way to the gateway (CONNECT), http://host:port; the variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY are not read. The API server is always reached directly',
+  },
+  'no-proxy': {
+    type: 'string',
+    default: '',
+    description:
+      'When the gateway is among these, --proxy-url is not used: names (with all below them), addresses, CIDRs, each with :port if needed, or *; separated by commas',
+  },
   'bind-address': { type: 'string', default: '0.0.0.0', description: 'Address for probes and metrics' },
   'ops-port': { type: 'number', default: 8081, description: 'Port for probes and metrics' },
   'min-backoff': { type: 'string', default: '1s', description: 'Longest delay before the first new attempt' },
@@ -63,6 +80,7 @@ export function agentConfig(argv: AgentArguments, env: NodeJS.ProcessEnv): Agent
   if (minBackoffMs > maxBackoffMs) throw new Error('--min-backoff must not exceed --max-backoff');
   return {
     gatewayUrl: gatewayUrl(argv.gateway),
+    proxyUrl: proxyUrl(argv),
     tunnel: argv.tunnel,
     tokenFile: mounted(argv['token-file'], env),
     caFile: mounted(argv['ca-file'], env),
@@ -83,6 +101,24 @@ function gatewayUrl(text: string): string {
     throw new Error(`--gateway must be https://host:port, not ${JSON.stringify(text)}`);
   }
   return text.replace(/\/+$/, '');
+}
+
+/** The proxy that the gateway is reached through. */
+function proxyUrl({ gateway, 'proxy-url': text, 'no-proxy': list }: AgentArguments): string | undefined {
+  const { hostname, port } = new URL(gateway);
+  let isExempt: boolean;
+  try {
+    isExempt = bypassesProxy(list, hostname, port === '' ? HTTPS_PORT : Number(port));
+  } catch (error) {
+    throw new Error(`--no-proxy: ${describeError(error)}`);
+  }
+  if (text === undefined) return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  // Not repeated: it may hold credentials.
+  if (url?.protocol !== 'http:' || url.href !== `${url.origin}/`) {
+    throw new Error('--proxy-url must be http://host:port, without credentials or a path');
+  }
+  return isExempt ? undefined : url.origin;
 }
 
 /** The API server of the cluster this pod runs in. */

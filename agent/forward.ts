@@ -1,69 +1,41 @@
-import type { AgentSettings } from '../crds/agent-settings.ts';
-import type { Clock } from '../process/clock.ts';
 import { describeError } from '../process/redact.ts';
 import type { StreamError } from '../tunnel/errors.ts';
 import { crossing, headerTrouble } from '../tunnel/request-headers.ts';
-import type { Stream, StreamEvents } from '../tunnel/session/stream.ts';
+import type { StreamEvents } from '../tunnel/session/stream.ts';
 import { ErrorCode } from '../tunnel/wire/codes.ts';
-import type { Identity, RawHeaders, RequestHead } from '../tunnel/wire/head.ts';
+import type { RawHeaders, ResponseHead } from '../tunnel/wire/head.ts';
+import { answerHead, isBackendAsked, isSwitch } from './answer-head.ts';
+import type { ExchangeOptions } from './exchange-options.ts';
 import { outgoingHeaders } from './outgoing-headers.ts';
 import { RequestBody } from './request-body.ts';
-import { StallWatch } from './stall-watch.ts';
-import type { ResponseFlow, Upstream } from './upstream.ts';
+import { requestDeadline } from './request-deadline.ts';
+import { StallWatch, type StallWatchOptions } from './stall-watch.ts';
+import type { ResponseFlow, UpstreamEvents } from './upstream-request.ts';
 import { upstreamTrouble } from './upstream-trouble.ts';
 
-/** What all exchanges share. */
-export interface ForwardContext {
-  readonly upstream: Upstream;
-  /** The agent's own token. Rejects when there is none to read. */
-  readonly token: () => Promise<string>;
-  /** The API server answered 401: the token may have rotated. */
-  readonly onUnauthorized: () => void;
-  readonly clock: Clock;
-  readonly timeouts: () => AgentSettings['timeouts'];
-}
-
-/** How an exchange went. */
-export interface ExchangeEnd {
-  /** None: the whole answer was handed over. Cancel, SessionLost: nobody waits for it any more. */
-  readonly code: number;
-  readonly detail: string;
-  /** Of the API server's answer; undefined when there was no head. */
-  readonly status: number | undefined;
-  /** Body bytes from the client and to it. */
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-}
-
-export interface ExchangeOptions {
-  readonly stream: Stream;
-  readonly head: RequestHead;
-  /** Complete: policy.ts said so. */
-  readonly identity: Identity;
-  readonly context: ForwardContext;
-  /** Once: nothing of this request is left at the API server, or nothing ever was. */
-  readonly onGone: (end: ExchangeEnd) => void;
-}
-
 /**
- * One stream and one upstream exchange.
+ * One stream and one upstream exchange, upgraded or not.
  *
  *   attached ── start() ── dispatched ── onStart: sent ── head ── data… ── end ── gone
  *   stream closed before `dispatched`: gone at once; after: aborted, and gone when the connection is closed
  *
- * The stream lives on after `gone` until its peer has taken the answer.
+ * The stream lives on after `gone` until its peer has taken the answer. After a 101 either direction may end first, and
+ * the client's last bytes may outlive the stream on their way to the API server.
  */
 export class Exchange implements StreamEvents {
   readonly #options: ExchangeOptions;
   readonly #abort = new AbortController();
   readonly #body: RequestBody;
-  readonly #stall: StallWatch;
-  readonly #cancelDeadline: () => void;
+  /** Over whoever is waited for: the gateway, then the upstream. */
+  #stall: StallWatch;
+  #cancelDeadline: () => void = () => {};
   #flow: ResponseFlow | undefined;
   #isDispatched = false;
   #isSent = false;
   /** The upstream said its last word. */
   #isOver = false;
+  /** The client did. */
+  #isBodyWhole = false;
   #isGone = false;
   #isBlocked = false;
   #status: number | undefined;
@@ -76,21 +48,13 @@ export class Exchange implements StreamEvents {
     const { stream, head, context } = options;
     this.#options = options;
     this.#body = new RequestBody((bytes) => stream.consume(bytes));
-    const { requestMs, backpressureMs } = context.timeouts();
-    this.#stall = new StallWatch({
-      clock: context.clock,
-      stallMs: backpressureMs,
+    this.#stall = this.#watch({
       movedBytes: () => this.#bytesOut - stream.outbox.queuedBytes,
       isWaiting: () => !stream.isClosed && (this.#isOver || this.#isBlocked),
       onStalled: () => this.#stalled(),
     });
-    const deadlineMs = deadlineOf(head, requestMs);
-    this.#cancelDeadline =
-      deadlineMs === undefined
-        ? () => {}
-        : context.clock.after(deadlineMs, () =>
-            this.#giveUp(ErrorCode.Deadline, `the request did not complete within ${deadlineMs} ms`),
-          );
+    const deadlineMs = requestDeadline(head, context.timeouts().requestMs);
+    if (deadlineMs !== undefined) this.#cancelDeadline = context.clock.after(deadlineMs, () => this.#late(deadlineMs));
     stream.attach(this);
   }
 
@@ -110,20 +74,11 @@ export class Exchange implements StreamEvents {
       method: head.method,
       path: head.path,
       headers: outgoingHeaders(head, identity, token),
-      body: this.#body.isEmpty ? undefined : this.#body,
       headersTimeoutMs: context.timeouts().upstreamHeadersMs,
     };
-    const events = {
-      onStart: (flow: ResponseFlow) => {
-        this.#isSent = true;
-        this.#flow = flow;
-      },
-      onHead: (status: number, headers: RawHeaders) => this.#head(status, headers),
-      onData: (chunk: Uint8Array) => this.#data(chunk),
-      onEnd: (trailers: RawHeaders) => this.#ended(trailers),
-      onError: (error: Error) => this.#failed(error),
-    };
-    context.upstream.exchange(request, events, this.#abort.signal);
+    const [body, events, { signal }] = [this.#body, this.#events(), this.#abort];
+    if (head.isUpgrade) context.upstream.upgrade({ ...request, body }, events, signal);
+    else context.upstream.exchange({ ...request, body: body.isEmpty ? undefined : body }, events, signal);
   }
 
   /** Ends the exchange before it was sent. */
@@ -137,6 +92,7 @@ export class Exchange implements StreamEvents {
   }
 
   onEnd(): void {
+    this.#isBodyWhole = true;
     this.#body.end();
   }
 
@@ -153,17 +109,56 @@ export class Exchange implements StreamEvents {
   onClose(): void {
     this.#cancelDeadline();
     this.#stall.disarm();
-    if (this.#isOver) return;
+    if (this.#isGone) return;
     if (!this.#isDispatched) return this.#finish();
-    this.#abort.abort(new Error('nobody waits for the answer any more'));
+    const abort = () => this.#abort.abort(new Error('nobody waits for the answer any more'));
+    if (!this.#isOver || !this.#isBodyWhole) return abort();
+    // Both ends said all they had to, and the upstream still has to take some of it.
+    this.#stall = this.#watch({
+      movedBytes: () => this.#bytesIn - this.#body.owedBytes,
+      isWaiting: () => !this.#isGone,
+      onStalled: abort,
+    });
+    this.#stall.arm();
   }
 
-  #head(status: number, headers: RawHeaders): void {
-    this.#status = status;
-    if (status === 401) this.#options.context.onUnauthorized();
-    const trouble = answerTrouble(status, headers);
-    if (trouble !== undefined) return this.#giveUp(ErrorCode.UpstreamProtocol, trouble);
-    this.#options.stream.sendHead({ status, headers: crossing(headers) });
+  #watch(watched: Pick<StallWatchOptions, 'movedBytes' | 'isWaiting' | 'onStalled'>): StallWatch {
+    const { clock, timeouts } = this.#options.context;
+    return new StallWatch({ clock, stallMs: timeouts().backpressureMs, ...watched });
+  }
+
+  #events(): UpstreamEvents {
+    return {
+      onStart: (flow) => {
+        this.#isSent = true;
+        this.#flow = flow;
+      },
+      onHead: (status, headers) => this.#head({ status, headers }),
+      onData: (chunk) => this.#data(chunk),
+      onEnd: (trailers) => this.#ended(trailers),
+      onError: (error) => this.#failed(error),
+      onGone: () => this.#gone(),
+    };
+  }
+
+  #head(answer: ResponseHead): void {
+    const { stream, head, context } = this.#options;
+    this.#status = answer.status;
+    if (answer.status === 401) {
+      context.onUnauthorized();
+      if (!isBackendAsked(head)) return this.#credentialRefused();
+    }
+    const passing = answerHead(head, answer);
+    if (typeof passing === 'string') return this.#giveUp(ErrorCode.UpstreamProtocol, passing);
+    stream.sendHead(passing);
+    if (isSwitch(answer)) this.#cancelDeadline();
+  }
+
+  /** It is the agent who logs in: a client that saw this 401 would throw its own good token away. Nothing was executed. */
+  #credentialRefused(): void {
+    const detail = "it does not accept the agent's own token (401)";
+    this.#note(ErrorCode.UpstreamUnreachable, detail);
+    this.#options.stream.refuse(ErrorCode.UpstreamUnreachable, detail);
   }
 
   #data(chunk: Uint8Array): void {
@@ -179,8 +174,11 @@ export class Exchange implements StreamEvents {
     this.#isOver = true;
     if (headerTrouble(trailers) === undefined) stream.end(crossing(trailers));
     else stream.reset(ErrorCode.UpstreamProtocol, 'the API server sent trailers that may not pass');
+  }
+
+  #gone(): void {
     this.#finish();
-    if (!stream.isClosed) this.#stall.arm();
+    if (!this.#options.stream.isClosed) this.#stall.arm();
   }
 
   #failed(error: Error): void {
@@ -193,8 +191,10 @@ export class Exchange implements StreamEvents {
       else stream.reset(trouble.code, trouble.detail);
     }
     this.#body.discard(error);
-    // The connection is destroyed; its descriptor is closed within this turn of the event loop.
-    setImmediate(() => this.#finish());
+  }
+
+  #late(deadlineMs: number): void {
+    this.#giveUp(ErrorCode.Deadline, `the request did not complete within ${deadlineMs} ms`);
   }
 
   /** The peer takes nothing. After the end of the answer it may just not end its own half. */
@@ -220,6 +220,7 @@ export class Exchange implements StreamEvents {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#isOver = true;
+    if (this.#options.stream.isClosed) this.#stall.disarm();
     this.#body.discard(new Error('the exchange is over'));
     this.#options.onGone({
       ...this.#end,
@@ -228,20 +229,4 @@ export class Exchange implements StreamEvents {
       bytesOut: this.#bytesOut,
     });
   }
-}
-
-/** What the gateway left of the client's time, but no more than an ordinary request may take here. */
-function deadlineOf({ deadlineMs, isLongRunning }: RequestHead, requestMs: number): number | undefined {
-  if (isLongRunning) return deadlineMs === 0 ? undefined : deadlineMs;
-  return deadlineMs === 0 ? requestMs : Math.min(deadlineMs, requestMs);
-}
-
-/** Why an answer may not pass; undefined when it may. */
-function answerTrouble(status: number, headers: RawHeaders): string | undefined {
-  if (status > 599) return `the API server answered with status ${status}`;
-  const isRedirect = status >= 300 && status < 400;
-  if (isRedirect && headers.some((text, at) => at % 2 === 0 && text.toLowerCase() === 'location')) {
-    return `the API server answered ${status} with a Location, and redirects are neither followed nor passed on`;
-  }
-  return headerTrouble(headers)?.message;
 }

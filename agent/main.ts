@@ -18,7 +18,8 @@ export interface RunOptions {
  */
 export async function runAgent(config: AgentConfig, { signal }: RunOptions = {}): Promise<void> {
   const log = createLogger({ level: config.logLevel, format: config.logFormat }).child({ tunnel: config.tunnel });
-  log.info('agent starts', { version: VERSION, gateway: config.gatewayUrl, upstream: config.upstreamUrl });
+  const { gatewayUrl, proxyUrl, upstreamUrl } = config;
+  log.info('agent starts', { version: VERSION, gateway: gatewayUrl, proxy: proxyUrl, upstream: upstreamUrl });
   const agent = await startAgent(config, log);
   const drain = (deadline: AbortSignal) => agent.stop(AbortSignal.any([deadline, AbortSignal.timeout(agent.drainMs)]));
   if (signal === undefined) {

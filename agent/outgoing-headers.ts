@@ -1,6 +1,7 @@
 import { traceIdOf } from '../process/trace.ts';
 import { crossing } from '../tunnel/request-headers.ts';
 import type { Identity, RequestHead } from '../tunnel/wire/head.ts';
+import { upgradeProtocol } from './upgrade-protocol.ts';
 
 /** Ours to say, whatever the client said: where the request goes, how its body is framed and traced. */
 const REPLACED: ReadonlySet<string> = new Set(['host', 'expect', 'x-trace-id']);
@@ -16,6 +17,8 @@ export function outgoingHeaders(head: RequestHead, identity: Identity, token: st
     const name = passed[at] ?? '';
     if (!REPLACED.has(name.toLowerCase())) headers.push(name, passed[at + 1] ?? '');
   }
+  const protocol = head.isUpgrade ? upgradeProtocol(head.headers) : undefined;
+  if (protocol !== undefined) headers.push('Connection', 'Upgrade', 'Upgrade', protocol);
   headers.push('X-Trace-ID', traceIdOf(head.traceId, undefined));
   headers.push('Authorization', `Bearer ${token}`);
   headers.push('Impersonate-User', identity.user);

@@ -1,9 +1,12 @@
-import { crossing, headerTrouble } from '../tunnel/request-headers.ts';
+import { crossing, headerOf, headerTrouble } from '../tunnel/request-headers.ts';
 import { pathTrouble } from '../tunnel/request-path.ts';
 import type { Identity, RawHeaders, RequestHead } from '../tunnel/wire/head.ts';
+import { isServedProtocol, upgradeProtocol, withoutUpgrade } from './upgrade-protocol.ts';
 
 /** Methods that an API server knows. No CONNECT, no TRACE. */
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+/** WebSocket asks with GET, SPDY with either. */
+const UPGRADE_METHODS: ReadonlySet<string> = new Set(['GET', 'POST']);
 /** The one system group that says nothing about rights. */
 const AUTHENTICATED = 'system:authenticated';
 const RESERVED_PREFIX = 'system:';
@@ -18,9 +21,25 @@ const HEADER_SAFE = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
  * gateway has checked, and refuses what the gateway should have removed: Kubernetes RBAC has no rule that denies.
  */
 export function denial(head: RequestHead): string | undefined {
-  if (head.isUpgrade) return 'upgrades (exec, attach, port-forward) arrive with a later version';
-  if (!METHODS.has(head.method)) return `method ${JSON.stringify(head.method.slice(0, 16))} is not served`;
-  return pathTrouble(head.path) ?? headersDenial(head.headers) ?? identityDenial(head.identity);
+  const { method, path, headers, identity, isUpgrade } = head;
+  if (!METHODS.has(method)) return `method ${JSON.stringify(method.slice(0, 16))} is not served`;
+  const asked = isUpgrade ? upgradeDenial(head) : undefined;
+  return (
+    asked ??
+    pathTrouble(path) ??
+    headersDenial(isUpgrade ? withoutUpgrade(headers) : headers) ??
+    identityDenial(identity)
+  );
+}
+
+/** One of the two protocols, asked for once, with nothing that a server could take for the body of an ordinary request. */
+function upgradeDenial({ method, headers, isLongRunning }: RequestHead): string | undefined {
+  if (!UPGRADE_METHODS.has(method)) return `an upgrade is asked for with GET or POST, not ${method}`;
+  const protocol = upgradeProtocol(headers);
+  if (protocol === undefined) return 'an upgrade needs exactly one Upgrade header';
+  if (!isServedProtocol(protocol)) return `upgrades to ${quoted(protocol)} are not served: only websocket and SPDY/3.1`;
+  if ((headerOf(headers, 'content-length') ?? '0') !== '0') return 'an upgrade has no request body';
+  return isLongRunning ? undefined : 'an upgrade is a long-running request';
 }
 
 /** What the gateway would have removed: hop-by-hop fields, identity, credentials, names with `_`. */
@@ -28,8 +47,8 @@ function headersDenial(headers: RawHeaders): string | undefined {
   const trouble = headerTrouble(headers);
   if (trouble !== undefined) return trouble.message;
   const kept = crossing(headers);
-  if (kept.length === headers.length) return undefined;
   const at = headers.findIndex((text, index) => text !== kept[index]);
+  if (at < 0) return undefined;
   return `header ${JSON.stringify((headers[at - (at % 2)] ?? '').slice(0, 64))} may not cross the tunnel`;
 }
 

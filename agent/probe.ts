@@ -143,6 +143,7 @@ function collect(resolve: (answer: Answer) => void, reject: (error: Error) => vo
     },
     onEnd: () => resolve({ status, body: Buffer.concat(chunks).toString('utf8') }),
     onError: reject,
+    onGone: () => {},
   };
 }
 

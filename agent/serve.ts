@@ -8,7 +8,8 @@ import type { Stream } from '../tunnel/session/stream.ts';
 import type { Transport } from '../tunnel/session/transport.ts';
 import { ErrorCode, nameOf } from '../tunnel/wire/codes.ts';
 import type { RequestHead } from '../tunnel/wire/head.ts';
-import { Exchange, type ExchangeEnd, type ForwardContext } from './forward.ts';
+import type { ExchangeEnd, ForwardContext } from './exchange-options.ts';
+import { Exchange } from './forward.ts';
 import { type Limits, sessionSettings } from './limits.ts';
 import { denial } from './policy.ts';
 import { SessionSlots, type WorkerPools } from './session-slots.ts';
@@ -112,7 +113,7 @@ export class Server {
   #ended(head: RequestHead, startedMs: number, end: ExchangeEnd): void {
     const { clock, log, onExchangeEnd } = this.#options;
     const nowMs = clock.nowMs();
-    if (isGoodAnswer(end.status)) this.#lastAnswerMs = nowMs;
+    if (isGoodAnswer(end)) this.#lastAnswerMs = nowMs;
     onExchangeEnd(end);
     log.debug('exchange ended', {
       trace_id: head.traceId,
@@ -140,7 +141,10 @@ export class Server {
   }
 }
 
-/** Whether an answer shows that users get through. A 403 does not: the agent itself may lack the right to impersonate. */
-function isGoodAnswer(status: number | undefined): boolean {
-  return status !== undefined && status < 500 && status !== 401 && status !== 403;
+/**
+ * Whether an exchange shows that users get through, now that it ends. A 403 does not: the agent itself may lack the right to
+ * impersonate. Nor does one that broke off: its head may be hours old.
+ */
+function isGoodAnswer({ code, status }: ExchangeEnd): boolean {
+  return code === ErrorCode.None && status !== undefined && status < 500 && status !== 401 && status !== 403;
 }

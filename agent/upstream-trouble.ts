@@ -15,8 +15,14 @@ export interface TroubleFacts {
   readonly url: string;
 }
 
-/** undici refuses to send what policy.ts should not have let through. */
-const OUR_BUGS: ReadonlySet<string> = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED']);
+/** undici and Node refuse to send what policy.ts should not have let through. */
+const OUR_BUGS: ReadonlySet<string> = new Set([
+  'ERR_INVALID_CHAR',
+  'ERR_INVALID_HTTP_TOKEN',
+  'ERR_UNESCAPED_CHARACTERS',
+  'UND_ERR_INVALID_ARG',
+  'UND_ERR_NOT_SUPPORTED',
+]);
 
 /** What to tell about an exchange that failed at the API server. */
 export function upstreamTrouble({ error, isSent, url }: TroubleFacts): UpstreamTrouble {
@@ -36,14 +42,15 @@ export function upstreamTrouble({ error, isSent, url }: TroubleFacts): UpstreamT
     case 'UND_ERR_HEADERS_TIMEOUT':
       return sent(ErrorCode.UpstreamTimeout, `${url} sent no response head in time`);
     case 'UND_ERR_HEADERS_OVERFLOW':
+    case 'HPE_HEADER_OVERFLOW':
       return sent(ErrorCode.UpstreamProtocol, `${url} sent a response head of more than 64 KiB`);
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
       return sent(ErrorCode.UpstreamProtocol, `${url} sent another length than its Content-Length says`);
     case 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH':
       return sent(ErrorCode.Cancel, 'the request body is not as long as its Content-Length says');
     default:
-      // undici gives its parser's errors no code on this path.
-      if (error.name === 'HTTPParserError')
+      // undici gives its parser's errors no code on this path; Node's have one.
+      if (error.name === 'HTTPParserError' || code.startsWith('HPE_'))
         return sent(ErrorCode.UpstreamProtocol, `${url} broke HTTP/1.1: ${error.message}`);
       return sent(ErrorCode.UpstreamReset, `${url} broke the connection: ${error.message}`);
   }

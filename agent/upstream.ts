@@ -1,35 +1,9 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { buildConnector, type Dispatcher, Pool } from 'undici';
-import type { RawHeaders } from '../tunnel/wire/head.ts';
-
-/** A request as it goes on the wire: nothing is added but Host, Connection and the framing of the body. */
-export interface UpstreamRequest {
-  readonly method: string;
-  /** Raw path and query. */
-  readonly path: string;
-  readonly headers: RawHeaders;
-  /** undefined: none. */
-  readonly body: AsyncIterable<Uint8Array> | undefined;
-  /** From the last byte sent to the complete response head. */
-  readonly headersTimeoutMs: number;
-}
-
-/** Flow of a running response. */
-export interface ResponseFlow {
-  pause(): void;
-  resume(): void;
-}
-
-/** What an exchange hears. Ends with onEnd or onError, exactly one of them, once. */
-export interface UpstreamEvents {
-  /** The request is about to be written: from here on it may be executed. */
-  onStart(flow: ResponseFlow): void;
-  /** The final response head, as it came. */
-  onHead(status: number, headers: RawHeaders): void;
-  onData(chunk: Uint8Array): void;
-  /** The response is complete. */
-  onEnd(trailers: RawHeaders): void;
-  onError(error: Error): void;
-}
+import type { Clock } from '../process/clock.ts';
+import { Upgrade } from './upgrade.ts';
+import type { UpgradeRequest, UpstreamEvents, UpstreamRequest } from './upstream-request.ts';
 
 export interface UpstreamOptions {
   /** https://host:port of the one API server. */
@@ -37,6 +11,7 @@ export interface UpstreamOptions {
   /** PEM; undefined trusts the system's roots. */
   readonly ca: string | undefined;
   readonly connectMs: number;
+  readonly clock: Clock;
 }
 
 /** The API server closes idle connections after 90 s: ours go first, so that none dies under a request. */
@@ -44,11 +19,13 @@ const IDLE_CONNECTION_MS = 60_000;
 const MAX_HEAD_BYTES = 64 * 1024;
 
 /**
- * The one way to the API server: HTTP/1.1 over kept connections, raw heads, no decoding, no redirects, no retries.
- * One request a connection at a time, so there are as many connections as workers.
+ * The one way to the API server: HTTP/1.1 over kept connections, raw heads, no decoding, no redirects, no retries, no proxy
+ * whatever the environment says. One request a connection at a time, so there are as many connections as workers; an
+ * upgrade has a connection of its own.
  */
 export class Upstream {
   readonly #pool: Pool;
+  readonly #upgraded = new Set<Socket>();
   #options: UpstreamOptions;
   #connector: buildConnector.connector;
   #open = 0;
@@ -82,7 +59,7 @@ export class Upstream {
   }
 
   /** A rotated CA or another timeout, for connections to come. */
-  reconfigure(change: Partial<Omit<UpstreamOptions, 'url'>>): void {
+  reconfigure(change: Partial<Pick<UpstreamOptions, 'ca' | 'connectMs'>>): void {
     const next = { ...this.#options, ...change };
     if (next.ca === this.#options.ca && next.connectMs === this.#options.connectMs) return;
     this.#options = next;
@@ -107,9 +84,18 @@ export class Upstream {
     );
   }
 
+  /** Runs one exchange that asks for an upgrade. Aborting `signal` closes its connection at once. */
+  upgrade(request: UpgradeRequest, events: UpstreamEvents, signal: AbortSignal): void {
+    const { socket } = new Upgrade(this.#options, request, events, signal);
+    this.#count(socket);
+    this.#upgraded.add(socket);
+    socket.once('close', () => this.#upgraded.delete(socket));
+  }
+
   /** Cuts every connection. */
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    const closed = [...this.#upgraded].map((socket) => once(socket.destroy(), 'close'));
+    await Promise.all([...closed, this.#pool.destroy()]);
   }
 
   #count(socket: { once(event: 'close', listener: () => void): unknown }): void {
@@ -150,10 +136,13 @@ class Handler implements Dispatcher.DispatchHandler {
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     this.#events.onEnd(rawTexts(controller.rawTrailers));
+    this.#events.onGone();
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
     this.#events.onError(error);
+    // The connection is destroyed; its descriptor is closed within this turn of the event loop.
+    setImmediate(() => this.#events.onGone());
   }
 }
 

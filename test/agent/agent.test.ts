@@ -11,6 +11,7 @@ import { ErrorCode } from '../../tunnel/wire/codes.ts';
 import { StubUpstream, valuesOf } from '../support/stub-upstream.ts';
 import { until } from '../support/turns.ts';
 import { over } from './bench.ts';
+import { ConnectProxy } from './connect-proxy.ts';
 import { StubGateway } from './stub-gateway.ts';
 
 const NEVER = new AbortController().signal;
@@ -31,6 +32,7 @@ describe('agent/agent', () => {
     };
     config = {
       gatewayUrl: gateway.url,
+      proxyUrl: undefined,
       tunnel: 'c1',
       tokenFile: join(folder, 'token'),
       caFile: join(folder, 'ca.crt'),
@@ -80,6 +82,23 @@ describe('agent/agent', () => {
     await over(owner);
     expect(owner.text).to.equal('ok');
     expect(valuesOf(upstream.last.rawHeaders, 'authorization')).to.deep.equal(['Bearer account-token']);
+  });
+
+  it('reaches its gateway through the proxy, and its API server without it', async () => {
+    const proxy = await ConnectProxy.start();
+    config = { ...config, proxyUrl: proxy.url };
+    await start();
+    const exec = gateway.last.open(
+      { isUpgrade: true, isLongRunning: true, deadlineMs: 0, headers: ['Upgrade', 'websocket'] },
+      true,
+    );
+    const owner = gateway.last.open({}, true);
+    await Promise.all([over(owner), over(exec)]);
+    expect(owner.text).to.equal('ok');
+    expect(proxy.destinations).to.deep.equal([new URL(gateway.url).host]);
+    await agent.stop(AbortSignal.abort());
+    await until(() => proxy.connections === 0);
+    await proxy.close();
   });
 
   it('is ready only while it has a session', async () => {

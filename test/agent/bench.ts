@@ -1,19 +1,15 @@
-import type { ExchangeEnd } from '../../agent/forward.ts';
-import { defaultSettings, Limits } from '../../agent/limits.ts';
-import { Server } from '../../agent/serve.ts';
+import type { ExchangeEnd } from '../../agent/exchange-options.ts';
+import { defaultSettings, type Limits } from '../../agent/limits.ts';
 import type { WorkerPools } from '../../agent/session-slots.ts';
-import { Upstream } from '../../agent/upstream.ts';
-import { WorkerPool } from '../../agent/worker-pool.ts';
+import type { Upstream } from '../../agent/upstream.ts';
 import type { AgentSettings } from '../../crds/agent-settings.ts';
-import { silentLogger } from '../../process/log.ts';
-import { Budget } from '../../tunnel/flow/budget.ts';
+import type { Budget } from '../../tunnel/flow/budget.ts';
 import type { AgentSession } from '../../tunnel/session/agent-session.ts';
 import { GatewayEnd, type Owner } from '../conformance/harness.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { type TransportPair, transportPair } from '../support/transport-pair.ts';
 import { until } from '../support/turns.ts';
-
-const MEBIBYTE = 2 ** 20;
+import { Serving } from './serving.ts';
 
 export interface BenchOptions {
   readonly url: string;
@@ -25,46 +21,51 @@ export interface BenchOptions {
 /** The agent's serving half with a real upstream, joined in memory to a gateway session that a test drives. */
 export class Bench {
   readonly clock = new ManualClock();
-  readonly budget = new Budget(32 * MEBIBYTE);
-  readonly pools: WorkerPools;
-  readonly limits: Limits;
-  readonly upstream: Upstream;
-  readonly server: Server;
   readonly pair: TransportPair = transportPair();
   readonly gateway: GatewayEnd;
   readonly session: AgentSession;
-  readonly ends: ExchangeEnd[] = [];
-  unauthorized = 0;
+  readonly #serving: Serving;
 
-  constructor({ url, ca, settings = defaultSettings(), token = async () => 'agent-token' }: BenchOptions) {
-    const { clock, budget } = this;
-    this.limits = new Limits(settings, () => {});
-    this.pools = {
-      ordinary: new WorkerPool({ limit: settings.limits.maxConcurrentRequests, queueLimit: 4 }),
-      longRunning: new WorkerPool({ limit: 8, queueLimit: 4 }),
-    };
-    this.upstream = new Upstream({ url, ca, connectMs: 10_000 });
-    this.server = new Server({
-      context: {
-        upstream: this.upstream,
-        token,
-        onUnauthorized: () => {
-          this.unauthorized += 1;
-        },
-        clock,
-        timeouts: () => this.limits.current.timeouts,
-      },
-      pools: this.pools,
-      limits: this.limits,
-      budget,
-      clock,
-      random: () => 0.5,
-      log: silentLogger,
-      instanceId: 'instance',
-      onExchangeEnd: (end) => this.ends.push(end),
-    });
+  constructor({ url, ca, settings = defaultSettings(), token }: BenchOptions) {
+    this.#serving = new Serving({ url, ca, settings, token, clock: this.clock });
     this.gateway = new GatewayEnd(this.pair.left);
-    this.session = this.server.open(this.pair.right, { onReady: () => {}, onLeaving: () => {}, onEnd: () => {} });
+    const { server } = this.#serving;
+    this.session = server.open(this.pair.right, { onReady: () => {}, onLeaving: () => {}, onEnd: () => {} });
+  }
+
+  get budget(): Budget {
+    return this.#serving.budget;
+  }
+
+  get pools(): WorkerPools {
+    return this.#serving.pools;
+  }
+
+  get limits(): Limits {
+    return this.#serving.limits;
+  }
+
+  get upstream(): Upstream {
+    return this.#serving.upstream;
+  }
+
+  get ends(): readonly ExchangeEnd[] {
+    return this.#serving.ends;
+  }
+
+  /** As the health check sees it: when the API server last answered a request well. */
+  get lastAnswerMs(): number | undefined {
+    return this.#serving.server.lastAnswerMs;
+  }
+
+  /** Answers 401 that were heard. */
+  get unauthorized(): number {
+    return this.#serving.unauthorized;
+  }
+
+  /** Requests at the upstream or queued here. */
+  get busy(): number {
+    return this.#serving.busy;
   }
 
   /** Greets; requests may follow. */
@@ -72,12 +73,6 @@ export class Bench {
     this.session.greet();
     await until(() => this.gateway.readies.length > 0);
     return this;
-  }
-
-  /** Requests at the upstream or queued here. */
-  get busy(): number {
-    const { ordinary, longRunning } = this.pools;
-    return ordinary.running + ordinary.queued + longRunning.running + longRunning.queued;
   }
 
   /** Moves the agent's time on in small steps, so that heartbeats are answered in between. */
@@ -98,4 +93,14 @@ export class Bench {
 /** Resolves when a stream's owner has heard its last. */
 export function over(owner: Owner): Promise<void> {
   return until(() => owner.closes > 0);
+}
+
+/** Writes a body under credit, and its end. */
+export async function pump(owner: Owner, body: Uint8Array): Promise<void> {
+  for (let at = 0; at < body.length; at += 48 * 1024) {
+    if (owner.stream.write(body.subarray(at, at + 48 * 1024))) continue;
+    const { drains } = owner;
+    await until(() => owner.drains > drains);
+  }
+  owner.stream.end();
 }

@@ -22,6 +22,7 @@ describe('agent/flags', () => {
     ]);
     expect(config).to.deep.equal({
       gatewayUrl: 'https://gw.example:8443',
+      proxyUrl: undefined,
       tunnel: 'c1',
       tokenFile: '/var/run/clustertunnel/token',
       caFile: '/var/run/clustertunnel/ca.crt',
@@ -48,6 +49,20 @@ describe('agent/flags', () => {
     expect(upstreamUrl).to.equal('https://[fd00::1]:6443');
   });
 
+  for (const [flags, proxyUrl] of [
+    [['--proxy-url=http://proxy.example:3128'], 'http://proxy.example:3128'],
+    [['--proxy-url=http://proxy.example/'], 'http://proxy.example'],
+    [['--proxy-url=http://[fd00::1]:3128', '--no-proxy=10.0.0.0/8,other.example'], 'http://[fd00::1]:3128'],
+    [['--proxy-url=http://proxy.example:3128', '--no-proxy=10.0.0.0/8,.example'], undefined],
+    [['--proxy-url=http://proxy.example:3128', '--no-proxy=gw.example:443'], 'http://proxy.example:3128'],
+    [['--no-proxy=other.example'], undefined],
+  ] as const) {
+    it(`reaches its gateway ${proxyUrl === undefined ? 'directly' : 'through the proxy'}: ${flags.join(' ')}`, () => {
+      const env = { ...ENV, HTTPS_PROXY: 'http://other.example:3128' };
+      expect(parse([...GIVEN, ...flags], env).proxyUrl).to.equal(proxyUrl);
+    });
+  }
+
   for (const [flags, env, sentence] of [
     [['--gateway=http://gw', '--tunnel=c1'], ENV, '--gateway must be https://host:port, not "http://gw"'],
     [['--gateway=gw:8443', '--tunnel=c1'], ENV, '--gateway must be https://host:port'],
@@ -55,6 +70,11 @@ describe('agent/flags', () => {
     [[...GIVEN, '--min-backoff=2m'], ENV, '--min-backoff must not exceed --max-backoff'],
     [[...GIVEN, '--ops-port=70000'], ENV, '--ops-port must be a port from 0 to 65535'],
     [GIVEN, {}, 'KUBERNETES_SERVICE_HOST is not set'],
+    [[...GIVEN, '--proxy-url=proxy:3128'], ENV, '--proxy-url must be http://host:port'],
+    [[...GIVEN, '--proxy-url=https://proxy:3128'], ENV, '--proxy-url must be http://host:port'],
+    [[...GIVEN, '--proxy-url=http://jane:secret@proxy:3128'], ENV, 'without credentials'],
+    [[...GIVEN, '--proxy-url=http://proxy:3128/path'], ENV, '--proxy-url must be http://host:port'],
+    [[...GIVEN, '--no-proxy=10.0.0.0/33'], ENV, '--no-proxy: "10.0.0.0/33" is no name, address, CIDR or *'],
   ] as const) {
     it(`says: ${sentence}`, () => expect(() => parse(flags, env)).to.throw(sentence));
   }

@@ -17,6 +17,9 @@ const GET: RequestHead = {
   isUpgrade: false,
 };
 
+/** What asks for an exec. */
+const EXEC: Partial<RequestHead> = { headers: ['Upgrade', 'websocket'], isUpgrade: true, isLongRunning: true };
+
 const identity = (change: Partial<Identity>) => ({ identity: { ...JANE, ...change } });
 const header = (name: string, value = 'x') => ({ headers: [name, value] });
 
@@ -33,11 +36,43 @@ const ALLOWED: Readonly<Record<string, Partial<RequestHead>>> = {
   'a user that only looks reserved': identity({ user: 'System:admin' }),
   'a content length': header('Content-Length', '5'),
   'a header of 8-bit bytes': header('X-Name', 'caf\u00e9'),
+  'an upgrade to websocket': EXEC,
+  'an upgrade to SPDY, with POST, in any case': {
+    ...EXEC,
+    method: 'POST',
+    headers: ['X-Stream-Protocol-Version', 'v4.channel.k8s.io', 'upgrade', 'spdy/3.1', 'Content-Length', '0'],
+  },
 };
 
 /** What does not, and what the sentence says. */
 const DENIED: Readonly<Record<string, readonly [Partial<RequestHead>, string]>> = {
-  'an upgrade': [{ isUpgrade: true }, 'later version'],
+  'an upgrade to nothing': [{ ...EXEC, headers: [] }, 'exactly one Upgrade'],
+  'an upgrade to two protocols': [
+    { ...EXEC, headers: ['Upgrade', 'websocket', 'Upgrade', 'SPDY/3.1'] },
+    'exactly one Upgrade',
+  ],
+  'an upgrade to either protocol': [{ ...EXEC, headers: ['Upgrade', 'websocket, SPDY/3.1'] }, 'not served'],
+  'an upgrade to HTTP/2': [{ ...EXEC, headers: ['Upgrade', 'h2c'] }, 'not served'],
+  'an upgrade with PUT': [{ ...EXEC, method: 'PUT' }, 'GET or POST'],
+  'an upgrade with a body': [{ ...EXEC, headers: ['Upgrade', 'websocket', 'Content-Length', '5'] }, 'no request body'],
+  'an upgrade that takes an ordinary worker': [{ ...EXEC, isLongRunning: false }, 'long-running'],
+  'an upgrade without identity': [{ ...EXEC, identity: undefined }, 'no identity'],
+  'an upgrade of a system user': [{ ...EXEC, ...identity({ user: 'system:admin' }) }, 'reserved'],
+  'an upgrade with Connection': [
+    { ...EXEC, headers: ['Connection', 'Upgrade', 'Upgrade', 'websocket'] },
+    'may not cross',
+  ],
+  'an upgrade with Impersonate-User': [
+    { ...EXEC, headers: ['Upgrade', 'websocket', 'Impersonate-User', 'root'] },
+    'may not cross',
+  ],
+  'an upgrade with the token of the hub among its subprotocols': [
+    {
+      ...EXEC,
+      headers: ['Upgrade', 'websocket', 'Sec-WebSocket-Protocol', 'base64url.bearer.authorization.k8s.io.dG9r, v5'],
+    },
+    'may not cross',
+  ],
   'no identity': [{ identity: undefined }, 'no identity'],
   'an empty user': [identity({ user: '' }), 'no identity'],
   'an empty user with groups': [identity({ user: '', groups: ['dev'] }), 'no identity'],
@@ -96,8 +131,13 @@ describe('agent/policy', () => {
       fc.string({ unit: 'binary-ascii', maxLength: 12 }),
       fc.constantFrom('system:masters', 'jane', 'Impersonate-User', 'Connection', 'authorization', 'X-Remote-User', ''),
     );
+    const upgrade = fc.constantFrom([], ['Upgrade', 'websocket'], ['upgrade', 'SPDY/3.1']);
     const heads = fc.record({
-      headers: fc.array(fc.tuple(texts, texts), { maxLength: 4 }).map((lines) => lines.flat()),
+      headers: fc
+        .tuple(fc.array(fc.tuple(texts, texts), { maxLength: 4 }), upgrade)
+        .map(([lines, asked]) => [...lines.flat(), ...asked]),
+      isUpgrade: fc.boolean(),
+      isLongRunning: fc.boolean(),
       identity: fc.option(fc.record({ user: texts, uid: texts, groups: fc.array(texts, { maxLength: 3 }) }), {
         nil: undefined,
       }),
@@ -110,6 +150,8 @@ describe('agent/policy', () => {
         expect(valuesOf(sent, 'impersonate-user')).to.deep.equal([head.identity.user]);
         expect(valuesOf(sent, 'impersonate-group')).to.deep.equal(head.identity.groups);
         expect(valuesOf(sent, 'authorization')).to.deep.equal(['Bearer token']);
+        expect(valuesOf(sent, 'connection')).to.deep.equal(head.isUpgrade ? ['Upgrade'] : []);
+        expect(valuesOf(sent, 'upgrade')).to.have.length(head.isUpgrade ? 1 : 0);
         expect(head.identity.user).to.not.match(/^(system:.*|\s*|)$/);
         expect(head.identity.groups.filter((group) => /^\s*system:(?!authenticated$)/.test(group))).to.deep.equal([]);
       }),
@@ -144,6 +186,14 @@ describe('agent/outgoing-headers', () => {
     expect(sent).to.deep.equal([
       ...['Accept', 'x', 'X-Trace-ID', 'mine', 'Authorization', 'Bearer secret'],
       ...['Impersonate-User', 'jane', 'Impersonate-Uid', 'u', 'Impersonate-Group', 'a', 'Impersonate-Group', 'b'],
+    ]);
+  });
+
+  it('asks for an upgrade before it says for whom', () => {
+    const headers = outgoingHeaders({ ...GET, ...EXEC }, JANE, 't');
+    expect(headers).to.deep.equal([
+      ...['Connection', 'Upgrade', 'Upgrade', 'websocket', 'X-Trace-ID', 'trace', 'Authorization', 'Bearer t'],
+      ...['Impersonate-User', 'jane'],
     ]);
   });
 

@@ -16,7 +16,7 @@ describe('agent/probe', () => {
 
   beforeEach(async () => {
     stub = await StubUpstream.start();
-    upstream = new Upstream({ url: stub.url, ca: stub.ca, connectMs: 10_000 });
+    upstream = new Upstream({ url: stub.url, ca: stub.ca, connectMs: 10_000, clock });
     unauthorized = 0;
   });
   afterEach(async () => {

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Authority } from '../../hack/lab/cluster/certificates.ts';
 
@@ -12,6 +13,9 @@ export interface Received {
   readonly rawHeaders: readonly string[];
   bodyBytes: number;
   readonly chunks: Buffer[];
+  /** Of the body, hex; empty until the whole of it came. */
+  sha256: string;
+  rawTrailers: readonly string[];
   /** The whole body came. */
   isWhole: boolean;
   /** The client went away before its answer was complete. */
@@ -19,15 +23,18 @@ export interface Received {
 }
 
 export type Answer = (request: IncomingMessage, response: ServerResponse, received: Received) => void;
+export type UpgradeAnswer = (request: IncomingMessage, socket: Duplex, firstBytes: Buffer) => void;
 
 /** A real HTTPS server on loopback that answers as it is told and remembers what it saw. */
 export class StubUpstream {
   readonly #server: Server;
-  readonly #sockets = new Set<Duplex>();
+  readonly #sockets = new Set<Socket>();
   readonly ca: string;
   readonly received: Received[] = [];
   /** How to answer. Settable at any time. */
   answer: Answer = (_, response) => response.end('ok');
+  /** How to answer requests that ask for an upgrade. The connection is the answerer's from then on. */
+  upgrade: UpgradeAnswer = (_, socket) => socket.destroy();
   /** Whether bodies are read; when not, the kernel's buffers fill. */
   readsBodies = true;
   /** Bodies are kept for `received.chunks`. */
@@ -36,17 +43,21 @@ export class StubUpstream {
   private constructor(server: Server, ca: string) {
     this.#server = server;
     this.ca = ca;
-    server.on('connection', (socket) => {
+    server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
     server.on('request', (request, response) => this.#handle(request, response));
+    server.on('checkExpectation', (request, response) => this.#handle(request, response));
+    server.on('upgrade', (request, socket, firstBytes) => this.upgrade(request, socket, firstBytes));
   }
 
   static async start(): Promise<StubUpstream> {
     const authority = await Authority.create('stub upstream');
     const pair = await authority.server('stub', { dns: ['localhost'], ip: ['127.0.0.1'] });
-    const server = createServer({ key: pair.keyPem, cert: pair.certificatePem });
+    // Either direction of an upgraded connection may end first.
+    const halfOpen = { allowHalfOpen: true };
+    const server = createServer({ key: pair.keyPem, cert: pair.certificatePem, ...halfOpen });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return new StubUpstream(server, authority.certificatePem);
@@ -68,6 +79,11 @@ export class StubUpstream {
     return received;
   }
 
+  /** Breaks the connection that a request came on: no FIN. */
+  break({ socket }: IncomingMessage): void {
+    for (const tcp of this.#sockets) if (tcp.remotePort === socket.remotePort) tcp.resetAndDestroy();
+  }
+
   async close(): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
@@ -77,13 +93,19 @@ export class StubUpstream {
 
   #handle(request: IncomingMessage, response: ServerResponse): void {
     const { method = '', url = '', rawHeaders } = request;
-    const received: Received = { method, url, rawHeaders, bodyBytes: 0, chunks: [], isWhole: false, isAborted: false };
+    const received: Received = {
+      ...{ method, url, rawHeaders, bodyBytes: 0, chunks: [], sha256: '', rawTrailers: [] },
+      ...{ isWhole: false, isAborted: false },
+    };
+    const hash = createHash('sha256');
     this.received.push(received);
     response.once('close', () => {
       received.isAborted = !response.writableFinished;
     });
     request.on('end', () => {
       received.isWhole = request.complete;
+      received.rawTrailers = request.rawTrailers;
+      received.sha256 = hash.digest('hex');
     });
     // An aborted request is what several tests are about.
     request.on('error', () => {});
@@ -91,6 +113,7 @@ export class StubUpstream {
     if (this.readsBodies) {
       request.on('data', (chunk: Buffer) => {
         received.bodyBytes += chunk.length;
+        hash.update(chunk);
         if (this.keepsBodies) received.chunks.push(chunk);
       });
     }

@@ -1,0 +1,38 @@
+import type { AgentSettings } from '../crds/agent-settings.ts';
+import type { Clock } from '../process/clock.ts';
+import type { Stream } from '../tunnel/session/stream.ts';
+import type { Identity, RequestHead } from '../tunnel/wire/head.ts';
+import type { Upstream } from './upstream.ts';
+
+/** What all exchanges share. */
+export interface ForwardContext {
+  readonly upstream: Upstream;
+  /** The agent's own token. Rejects when there is none to read. */
+  readonly token: () => Promise<string>;
+  /** The API server answered 401: the token may have rotated. */
+  readonly onUnauthorized: () => void;
+  readonly clock: Clock;
+  readonly timeouts: () => AgentSettings['timeouts'];
+}
+
+/** How an exchange went. */
+export interface ExchangeEnd {
+  /** None: the whole answer was handed over. Cancel, SessionLost: nobody waits for it any more. */
+  readonly code: number;
+  readonly detail: string;
+  /** Of the API server's answer; undefined when there was no head. */
+  readonly status: number | undefined;
+  /** Body bytes from the client and to it. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+export interface ExchangeOptions {
+  readonly stream: Stream;
+  readonly head: RequestHead;
+  /** Complete: policy.ts said so. */
+  readonly identity: Identity;
+  readonly context: ForwardContext;
+  /** Once: nothing of this request is left at the API server, or nothing ever was. */
+  readonly onGone: (end: ExchangeEnd) => void;
+}

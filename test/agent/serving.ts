@@ -1,0 +1,65 @@
+import type { ExchangeEnd } from '../../agent/exchange-options.ts';
+import { Limits } from '../../agent/limits.ts';
+import { Server } from '../../agent/serve.ts';
+import type { WorkerPools } from '../../agent/session-slots.ts';
+import { Upstream } from '../../agent/upstream.ts';
+import { WorkerPool } from '../../agent/worker-pool.ts';
+import type { AgentSettings } from '../../crds/agent-settings.ts';
+import { silentLogger } from '../../process/log.ts';
+import { Budget } from '../../tunnel/flow/budget.ts';
+import type { ManualClock } from '../support/manual-clock.ts';
+
+const MEBIBYTE = 2 ** 20;
+
+export interface ServingOptions {
+  readonly url: string;
+  readonly ca: string;
+  readonly settings: AgentSettings;
+  readonly token?: (() => Promise<string>) | undefined;
+  readonly clock: ManualClock;
+}
+
+/** The agent's serving half with a real upstream: it lacks a session only. */
+export class Serving {
+  readonly budget = new Budget(32 * MEBIBYTE);
+  readonly pools: WorkerPools;
+  readonly limits: Limits;
+  readonly upstream: Upstream;
+  readonly server: Server;
+  readonly ends: ExchangeEnd[] = [];
+  unauthorized = 0;
+
+  constructor({ url, ca, settings, token = async () => 'agent-token', clock }: ServingOptions) {
+    this.limits = new Limits(settings, () => {});
+    this.pools = {
+      ordinary: new WorkerPool({ limit: settings.limits.maxConcurrentRequests, queueLimit: 4 }),
+      longRunning: new WorkerPool({ limit: 8, queueLimit: 4 }),
+    };
+    this.upstream = new Upstream({ url, ca, connectMs: 10_000, clock });
+    this.server = new Server({
+      context: {
+        upstream: this.upstream,
+        token,
+        onUnauthorized: () => {
+          this.unauthorized += 1;
+        },
+        clock,
+        timeouts: () => this.limits.current.timeouts,
+      },
+      pools: this.pools,
+      limits: this.limits,
+      budget: this.budget,
+      clock,
+      random: () => 0.5,
+      log: silentLogger,
+      instanceId: 'instance',
+      onExchangeEnd: (end) => this.ends.push(end),
+    });
+  }
+
+  /** Requests at the upstream or queued here. */
+  get busy(): number {
+    const { ordinary, longRunning } = this.pools;
+    return ordinary.running + ordinary.queued + longRunning.running + longRunning.queued;
+  }
+}
