@@ -13,6 +13,8 @@ export interface InstallOptions {
   readonly hubKubeconfig: string;
   readonly kubectl: KubectlProgram;
   readonly progress: Progress;
+  /** More environment of the operator. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 const NAMESPACE = 'clustertunnel-system';
@@ -37,7 +39,8 @@ export async function installOperator(options: InstallOptions): Promise<void> {
   const { folder, progress, hubKubeconfig } = options;
   await ensureBuilt(progress);
   const overlay = join(folder, 'install');
-  writeOverlay(overlay, options.gatewayUrl, new Date(newestMs(BUILT_NOTE)).toISOString());
+  const environment = { CLUSTERTUNNEL_EXTERNAL_URL: options.gatewayUrl, ...options.environment };
+  writeOverlay(overlay, environment, new Date(newestMs(BUILT_NOTE)).toISOString());
   const run = (args: readonly string[], timeoutMs: number) =>
     kubectl(options.kubectl, hubKubeconfig, args, { timeoutMs });
   await reportIfSlow(
@@ -55,12 +58,12 @@ export async function installOperator(options: InstallOptions): Promise<void> {
 }
 
 /**
- * An overlay of config/default that says where the gateway is reached from outside.
+ * An overlay of config/default with this environment: where the gateway is reached from outside, at least.
  * The image's name never changes here, so the build is noted on the pods: a new one rolls the Deployment.
  */
-export function writeOverlay(overlay: string, gatewayUrl: string, builtAt: string): void {
+export function writeOverlay(overlay: string, environment: Readonly<Record<string, string>>, builtAt: string): void {
   mkdirSync(overlay, { recursive: true });
-  const environment = [{ name: 'CLUSTERTUNNEL_EXTERNAL_URL', value: gatewayUrl }];
+  const env = Object.entries(environment).map(([name, value]) => ({ name, value }));
   const patch = {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -68,7 +71,7 @@ export function writeOverlay(overlay: string, gatewayUrl: string, builtAt: strin
     spec: {
       template: {
         metadata: { annotations: { 'lab.clustertunnel.io/built-at': builtAt } },
-        spec: { containers: [{ name: 'operator', env: environment }] },
+        spec: { containers: [{ name: 'operator', env }] },
       },
     },
   };
@@ -76,10 +79,10 @@ export function writeOverlay(overlay: string, gatewayUrl: string, builtAt: strin
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
     kind: 'Kustomization',
     resources: [relative(overlay, join(REPOSITORY, 'config/default'))],
-    patches: [{ path: 'external-url.yaml' }],
+    patches: [{ path: 'environment.yaml' }],
   };
   // JSON is YAML.
-  writeFileSync(join(overlay, 'external-url.yaml'), `${JSON.stringify(patch, undefined, 2)}\n`);
+  writeFileSync(join(overlay, 'environment.yaml'), `${JSON.stringify(patch, undefined, 2)}\n`);
   writeFileSync(join(overlay, 'kustomization.yaml'), `${JSON.stringify(kustomization, undefined, 2)}\n`);
 }
 

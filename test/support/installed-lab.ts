@@ -8,9 +8,19 @@ import { findBinaries } from '../../hack/lab/binaries.ts';
 import { GatewayAccess } from '../../hack/lab/gateway-access.ts';
 import { installOperator } from '../../hack/lab/install.ts';
 import type { KubectlOptions, KubectlResult } from '../../hack/lab/kubectl.ts';
-import { type Cluster, type Lab, startLab } from '../../hack/lab/lab.ts';
+import { type Cluster, type Lab, type LabOptions, startLab } from '../../hack/lab/lab.ts';
 import { podProcesses } from '../../hack/lab/pod-process.ts';
+import type { PodProcess, ProcessRecord } from '../../hack/lab/processes/ledger.ts';
 import type { UserName } from '../../hack/lab/users.ts';
+import { program } from './program.ts';
+
+export interface InstalledLabOptions extends Pick<LabOptions, 'targets' | 'images' | 'restartBaseMs'> {
+  /** More environment of the operator. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** A process of a pod. */
+export type RunningPod = ProcessRecord & { readonly pod: PodProcess };
 
 /** A lab with the operator installed from config/default: what a user has after the quick start's first command. */
 export class InstalledLab {
@@ -23,9 +33,9 @@ export class InstalledLab {
     this.dir = dir;
   }
 
-  static async start({ targets }: { targets: number }): Promise<InstalledLab> {
+  static async start({ environment = {}, ...options }: InstalledLabOptions): Promise<InstalledLab> {
     const dir = mkdtempSync(join(tmpdir(), 'clustertunnel-'));
-    const lab = await startLab({ dir, targets });
+    const lab = await startLab({ dir, ...options });
     const installed = new InstalledLab(lab, dir);
     try {
       await installOperator({
@@ -34,6 +44,7 @@ export class InstalledLab {
         hubKubeconfig: lab.hub.kubeconfigPath,
         kubectl: { file: lab.binaries.files.kubectl, cacheFolder: join(dir, 'kubectl') },
         progress: () => {},
+        environment,
       });
       const hub = (args: readonly string[]) => installed.hub(args);
       installed.#access = await GatewayAccess.open({ folder: dir, gatewayUrl: lab.gatewayUrl, hub });
@@ -98,17 +109,37 @@ export class InstalledLab {
 
   /** /debug/state of the operator. */
   async operatorState(): Promise<{ gateway: Record<string, number>; handles: Record<string, number> }> {
+    const { pod } = this.operator();
+    return JSON.parse(await getText(pod.podIP, 8080, '/debug/state'));
+  }
+
+  /** The process of the operator. @throws Error while none runs */
+  operator(): RunningPod {
     const operators = podProcesses(this.lab.hub.dir, { namespace: 'clustertunnel-system' });
     // While one is replaced there are two: the younger one has more ticks since boot.
     const operator = operators.sort((a, b) => Number(a.startedAt) - Number(b.startedAt)).at(-1);
     if (operator?.pod === undefined) throw new Error('no operator runs');
-    return JSON.parse(await getText(operator.pod.podIP, 8080, '/debug/state'));
+    return { ...operator, pod: operator.pod };
   }
 
   /** Processes of the agents of a tunnel in one cluster. */
-  agents(cluster: Cluster, tunnel: string) {
-    return podProcesses(cluster.dir, { namespace: 'clustertunnel-agent', pod: `clustertunnel-agent-${tunnel}-` });
+  agents(cluster: Cluster, tunnel: string, namespace = 'clustertunnel-agent'): RunningPod[] {
+    const found = podProcesses(cluster.dir, { namespace, pod: `clustertunnel-agent-${tunnel}-` });
+    return found.flatMap(({ pod, ...rest }) => (pod === undefined ? [] : [{ ...rest, pod }]));
   }
+
+  /** `clustertunnel manifest`, applied at the cluster: what the owner of a Manual target does. */
+  async applyManifest(tunnel: string, cluster: Cluster): Promise<void> {
+    const options = { kubeconfig: this.lab.hub.kubeconfigPath, home: this.dir };
+    const { exitCode, stdout, stderr } = await program(['manifest', tunnel], options);
+    if (exitCode !== 0) throw new Error(`clustertunnel manifest ${tunnel} ended with ${exitCode}: ${stderr}`);
+    await this.lab.kubectl(cluster, ['apply', '-f', '-'], { input: stdout });
+  }
+}
+
+/** What a pod says at its probe port. */
+export function opsText({ pod }: RunningPod, port: number, path: string): Promise<string> {
+  return getText(pod.podIP, port, path);
 }
 
 /** Why no control plane can be started here; undefined when one can. */

@@ -18,17 +18,40 @@ export interface ApiCall {
   readonly timeoutMs?: number;
 }
 
+/** One of details.causes of a Status. */
+export interface Cause {
+  readonly reason?: string;
+  readonly message?: string;
+  readonly field?: string;
+}
+
+/** What an error answer said: of its Status, or of its text. */
+interface Refusal {
+  readonly reason: string;
+  readonly message: string;
+  readonly causes: readonly Cause[];
+}
+
 /** The API server answered with an error. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   /** The HTTP status. */
   readonly status: number;
   readonly reason: string;
+  /** The server's own sentence. */
+  readonly words: string;
+  readonly causes: readonly Cause[];
+  /** Of the Retry-After header; undefined without one. */
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(call: string, status: number, reason: string, message: string) {
-    super(`${call}: ${status} ${reason}: ${message}`);
-    this.status = status;
+  constructor(call: string, response: IncomingMessage, { reason, message, causes }: Refusal) {
+    super(`${call}: ${response.statusCode} ${reason}: ${message}`);
+    this.status = response.statusCode ?? 0;
     this.reason = reason;
+    this.words = message;
+    this.causes = causes;
+    const retryAfter = response.headers['retry-after'];
+    this.retryAfterSeconds = retryAfter === undefined ? undefined : Number(retryAfter);
   }
 }
 
@@ -64,11 +87,8 @@ export class ApiClient {
   /** The response as soon as its head is there; the body is the caller's to read. @throws ApiError */
   async open(call: ApiCall, signal: AbortSignal): Promise<IncomingMessage> {
     const response = await this.#send(call, signal);
-    const status = response.statusCode ?? 0;
-    if (status < 300) return response;
-    const body = await text(response);
-    const { reason, message } = statusOf(body);
-    throw new ApiError(`${call.method ?? 'GET'} ${call.path}`, status, reason, message);
+    if ((response.statusCode ?? 0) < 300) return response;
+    throw new ApiError(`${call.method ?? 'GET'} ${call.path}`, response, refusalOf(await text(response)));
   }
 
   /** Whether a health endpoint answers 200; no answer is a no. */
@@ -106,12 +126,16 @@ export class ApiClient {
   }
 }
 
-function statusOf(body: string): { reason: string; message: string } {
+function refusalOf(body: string): Refusal {
   try {
-    const { reason = '', message = body } = JSON.parse(body) as { reason?: string; message?: string };
-    return { reason, message };
+    const {
+      reason = '',
+      message = body,
+      details,
+    } = JSON.parse(body) as Partial<Refusal> & { details?: Partial<Refusal> };
+    return { reason, message, causes: details?.causes ?? [] };
   } catch {
-    return { reason: '', message: body.slice(0, 500) };
+    return { reason: '', message: body.slice(0, 500), causes: [] };
   }
 }
 

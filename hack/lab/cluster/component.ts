@@ -81,6 +81,16 @@ export class Component {
     await this.#end('SIGKILL');
   }
 
+  /** SIGSTOP: it still has its connections and takes new ones, and answers nothing until thaw(). */
+  freeze(): void {
+    if (this.#child?.pid !== undefined) signalProcess(this.#child.pid, 'SIGSTOP');
+  }
+
+  /** Ends freeze(). */
+  thaw(): void {
+    if (this.#child?.pid !== undefined) signalProcess(this.#child.pid, 'SIGCONT');
+  }
+
   async restart(): Promise<void> {
     await this.stop();
     await this.start();
@@ -90,6 +100,7 @@ export class Component {
     const pid = this.#child?.pid;
     if (pid === undefined) return;
     signalProcess(pid, signal);
+    signalProcess(pid, 'SIGCONT'); // a frozen process hears only then
     const timer = setTimeout(() => signalProcess(pid, 'SIGKILL'), this.#spec.stopGraceMs);
     await this.#exited;
     clearTimeout(timer);
