@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   fchmodSync,
@@ -17,6 +18,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { describeError } from '../../process/redact.ts';
 import { CommandError } from '../output.ts';
 import { readText } from './files.ts';
+import { shellWord } from './report.ts';
 
 const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
@@ -64,13 +66,13 @@ function lockError(path: string, lockPath: string, error: unknown): CommandError
   return new CommandError({
     what: `${path} is locked`,
     why: `${lockPath} exists: kubectl or another clustertunnel is writing it, or ended while it did`,
-    remedy: `run the command again; if nobody writes it, remove the lock: rm ${lockPath}`,
+    remedy: `run the command again; if nobody writes it, remove the lock: rm ${shellWord(lockPath)}`,
   });
 }
 
 function replaceFile(target: string, text: string): void {
   const known = statSync(target, { throwIfNoEntry: false });
-  const temporary = join(dirname(target), `.${basename(target)}.${process.pid}.tmp`);
+  const temporary = join(dirname(target), `.${basename(target)}.${randomUUID()}.tmp`);
   const file = openSync(temporary, 'wx', PRIVATE_FILE);
   try {
     try {

@@ -9,6 +9,7 @@ import { Forwarder } from './front/forward.ts';
 import { Gate } from './front/gate.ts';
 import { Handler } from './front/handler.ts';
 import { type GatewayServer, type ServingCertificate, startServer } from './front/server.ts';
+import { UsableTunnels } from './front/usable-tunnels.ts';
 import type { FindAgentKey } from './sessions/agent-token.ts';
 import { WATCH_END_SPREAD_MS } from './sessions/exchange.ts';
 import { Hub } from './sessions/hub.ts';
@@ -74,7 +75,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const authenticator = new Authenticator(options.reviewToken, clock);
   const authorizer = new Authorizer(options.reviewAccess, clock);
   const gate = new Gate({ authenticator, authorizer, tunnels, clock, log });
-  const clusters = new Clusters({ gate, tunnels, registry, externalUrl: options.externalUrl });
+  const usable = new UsableTunnels({ gate, tunnels, clock });
+  const clusters = new Clusters({ gate, usable, registry, externalUrl: options.externalUrl });
   const forwarder = new Forwarder({ admission, clock, random, log });
   const handler = new Handler({ gate, clusters, forwarder, clock, log });
   const server = await startServer({
@@ -125,9 +127,8 @@ function tunnelChanged(
     hub.drop(name, 'the tunnel was deleted');
     admission.clear(name);
     registry.forget(name);
-  } else if (view.isDeleting) hub.retire(view, 'the tunnel is being deleted');
-  else if (view.isSuspended) {
-    hub.retire(view, 'the tunnel is suspended');
+  } else if (view.isDeleting || view.isSuspended) {
+    hub.retire(view, view.isDeleting ? 'the tunnel is being deleted' : 'the tunnel is suspended');
     admission.clear(name);
   } else hub.configure(view);
 }

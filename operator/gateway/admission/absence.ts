@@ -1,4 +1,4 @@
-import { TunnelError } from '../front/tunnel-error.ts';
+import { noSuchTunnel, TunnelError } from '../front/tunnel-error.ts';
 
 /** Away longer than this is offline: waiting helps nobody, and kubectl would hang on Retry-After. */
 const OFFLINE_AFTER_MS = 60_000;
@@ -13,24 +13,27 @@ export interface Absence {
   readonly awaySinceMs: number | undefined;
   /** Nobody waits for a suspended tunnel, though sessions may still finish what runs. */
   readonly isSuspended: boolean;
+  /** Deleted, or being deleted: it takes no new requests. */
+  readonly isGone: boolean;
 }
 
 export interface Patience {
   readonly isWatch: boolean;
   readonly enteredMs: number;
-  /** When the request's own deadline passes; Infinity for long-running ones. */
+  /** When it has waited long enough for a worker, though the tunnel is there. */
   readonly deadlineMs: number;
   readonly disconnectGraceMs: number;
 }
 
 /** Whether waiting for the tunnel makes sense at all. */
-export function isOffline({ nowMs, isConnected, awaySinceMs, isSuspended }: Absence, isWatch: boolean): boolean {
-  if (isSuspended) return true;
+export function isOffline(absence: Absence, isWatch: boolean): boolean {
+  const { nowMs, isConnected, awaySinceMs, isSuspended, isGone } = absence;
+  if (isSuspended || isGone) return true;
   if (isConnected) return false;
   return awaySinceMs === undefined || (!isWatch && nowMs - awaySinceMs >= OFFLINE_AFTER_MS);
 }
 
-/** When a waiting request gives up. While the tunnel is away: its grace; while it is there: the request's deadline. */
+/** When a waiting request gives up. While the tunnel is away: its grace; while it is there: its deadline. */
 export function giveUpAtMs({ isConnected, awaySinceMs }: Absence, patience: Patience): number {
   const { isWatch, enteredMs, deadlineMs, disconnectGraceMs } = patience;
   if (isConnected) return deadlineMs;
@@ -59,7 +62,8 @@ export function gaveUp(waiting: Waiting, absence: Absence, random: number): Tunn
 }
 
 /** What a request is told that need not wait. */
-export function offline({ tunnel, path }: Waiting, { isSuspended }: Absence): TunnelError {
+export function offline({ tunnel, path }: Waiting, { isSuspended, isGone }: Absence): TunnelError {
+  if (isGone) return noSuchTunnel(tunnel, path);
   if (isSuspended) return suspended({ tunnel, path });
   const message = `tunnel "${tunnel}" is not connected; see kubectl describe clustertunnel ${tunnel}`;
   return new TunnelError('cluster_offline', message, { tunnel, path });

@@ -23,8 +23,10 @@ export interface Applicant {
   readonly predatesGateway?: boolean;
   /** Whether the request has no body. */
   readonly isEnd: boolean;
-  /** Milliseconds from now; undefined for long-running requests. */
-  readonly timeoutMs: number | undefined;
+  /** When it first came, if it comes again; else now. All time counts from here. */
+  readonly enteredMs?: number;
+  /** timeouts.request: how long it may take, and wait for a worker. Long-running ones only wait no longer. */
+  readonly requestMs: number;
   readonly disconnectGraceMs: number;
   /** What OPEN says, given the milliseconds that are left (0: no deadline). */
   readonly head: (deadlineMs: number) => RequestHead;
@@ -44,6 +46,8 @@ export interface AdmissionOptions {
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #rooms = new Map<string, Record<SlotPool, WaitingRoom>>();
+  /** Tunnels whose agents had room when the budget had none: whoever gives back may have given theirs. */
+  readonly #starved = new Set<string>();
   readonly #startedMs: number;
   #isDraining = false;
 
@@ -61,13 +65,8 @@ export class Admission {
 
   /** Opens a stream now or when there is room. The returned function gives up: the client went away. */
   admit(applicant: Applicant): () => void {
-    const enteredMs = this.#options.clock.nowMs();
-    const patience: Patience = {
-      isWatch: applicant.isWatch,
-      enteredMs,
-      deadlineMs: applicant.timeoutMs === undefined ? Number.POSITIVE_INFINITY : enteredMs + applicant.timeoutMs,
-      disconnectGraceMs: applicant.disconnectGraceMs,
-    };
+    const { isWatch, requestMs, disconnectGraceMs, enteredMs = this.#options.clock.nowMs() } = applicant;
+    const patience: Patience = { isWatch, enteredMs, deadlineMs: enteredMs + requestMs, disconnectGraceMs };
     const room = this.#rooms.get(applicant.tunnel)?.[applicant.pool];
     const isFirst = room === undefined || room.size === 0;
     if (isFirst && this.#open(applicant, patience.deadlineMs)) return () => {};
@@ -76,13 +75,12 @@ export class Admission {
 
   /** Slots became free, or a session came or went. */
   changed(tunnel: string): void {
-    const rooms = this.#rooms.get(tunnel);
-    if (rooms === undefined) return;
-    for (const room of [rooms.ordinary, rooms.longRunning]) {
-      room.wake();
-      room.rearm();
+    this.#wake(tunnel);
+    for (const name of this.#starved) {
+      this.#wake(name);
+      // Back at the end of the line: nothing is left for the others either.
+      if (this.#starved.has(name)) return;
     }
-    if (rooms.ordinary.size + rooms.longRunning.size === 0) this.#rooms.delete(tunnel);
   }
 
   /** This gateway leaves: nobody waits here any longer, and nobody who comes does. */
@@ -95,8 +93,20 @@ export class Admission {
   clear(tunnel: string): void {
     const rooms = this.#rooms.get(tunnel);
     this.#rooms.delete(tunnel);
+    this.#starved.delete(tunnel);
     rooms?.ordinary.clear();
     rooms?.longRunning.clear();
+  }
+
+  #wake(tunnel: string): void {
+    this.#starved.delete(tunnel);
+    const rooms = this.#rooms.get(tunnel);
+    if (rooms === undefined) return;
+    for (const room of [rooms.ordinary, rooms.longRunning]) {
+      room.wake();
+      room.rearm();
+    }
+    if (rooms.ordinary.size + rooms.longRunning.size === 0) this.#rooms.delete(tunnel);
   }
 
   #wait(applicant: Applicant, patience: Patience): () => void {
@@ -122,12 +132,16 @@ export class Admission {
   }
 
   #open({ tunnel, pool, head, isEnd, onStream }: Applicant, deadlineMs: number): boolean {
-    if (this.#isSuspended(tunnel)) return false;
+    const { isSuspended, isGone } = this.#state(tunnel);
+    if (isSuspended || isGone) return false;
     const link = choose(this.#options.registry.facts(tunnel).links, pool);
     if (link === undefined) return false;
-    const leftMs = deadlineMs - this.#options.clock.nowMs();
-    const stream = link.session.open(head(Number.isFinite(leftMs) ? Math.max(1, Math.ceil(leftMs)) : 0), isEnd);
-    if (stream === undefined) return false;
+    const leftMs = Math.max(1, Math.ceil(deadlineMs - this.#options.clock.nowMs()));
+    const stream = link.session.open(head(pool === 'ordinary' ? leftMs : 0), isEnd);
+    if (stream === undefined) {
+      this.#starved.add(tunnel);
+      return false;
+    }
     onStream(stream);
     return true;
   }
@@ -135,12 +149,13 @@ export class Admission {
   #absence({ tunnel, predatesGateway = false }: Applicant): Absence {
     const facts = this.#options.registry.facts(tunnel);
     const { links, awaySinceMs = predatesGateway ? this.#startedMs : undefined } = facts;
-    const isSuspended = this.#isSuspended(tunnel);
-    return { nowMs: this.#options.clock.nowMs(), isConnected: links.length > 0, awaySinceMs, isSuspended };
+    const state = this.#state(tunnel);
+    return { nowMs: this.#options.clock.nowMs(), isConnected: links.length > 0, awaySinceMs, ...state };
   }
 
-  #isSuspended(tunnel: string): boolean {
-    return this.#options.tunnels.get(tunnel)?.isSuspended ?? false;
+  #state(tunnel: string): Pick<Absence, 'isSuspended' | 'isGone'> {
+    const view = this.#options.tunnels.get(tunnel);
+    return { isSuspended: view?.isSuspended ?? false, isGone: view?.isDeleting ?? true };
   }
 
   #room(tunnel: string): Record<SlotPool, WaitingRoom> {

@@ -5,6 +5,7 @@ import { headerOf } from '../../../tunnel/request-headers.ts';
 import type { RawHeaders } from '../../../tunnel/wire/head.ts';
 import { errorAnswer } from './status.ts';
 import type { TunnelError } from './tunnel-error.ts';
+import { takeWithinMs } from './untaken.ts';
 
 /** HTTP/1.1 and HTTP/2 through Node's one handler. */
 export type ClientRequest = IncomingMessage | Http2ServerRequest;
@@ -33,7 +34,8 @@ export function sendContinue({ request, response }: Asked): void {
   if (!awaitsContinue(request)) return;
   continued.add(request);
   if (response instanceof ServerResponse) response.writeContinue();
-  else response.writeContinue();
+  // Node throws at a stream that is gone but has not said so yet.
+  else if (!response.stream.closed && !response.stream.destroyed) response.writeContinue();
 }
 
 /** Writes a head with a raw header list; order, case (HTTP/1.1) and repetition kept. */
@@ -52,15 +54,12 @@ export interface Asked {
 export function sendError({ request, response }: Asked, error: TunnelError, traceId: string, tunnel?: string): void {
   if (response.headersSent || response.destroyed) return;
   const answer = errorAnswer(error, traceId, tunnel);
-  // A client that was not told to send its body may not: what it sends next must not be taken for it.
-  const isLast = answer.isLast || awaitsContinue(request);
-  const isHttp1 = response instanceof ServerResponse;
-  writeHead(response, answer.status, isLast && isHttp1 ? [...answer.headers, 'connection', 'close'] : answer.headers);
+  writeHead(response, answer.status, [...answer.headers, ...closing({ request, response }, answer.isLast)]);
   response.end(answer.body);
 }
 
 /** Answers with a JSON document of the gateway's own; HEAD gets the same head alone. */
-export function sendJson(response: ClientResponse, document: object, method: string, traceId: string): void {
+export function sendJson({ request, response }: Asked, document: object, traceId: string): void {
   if (response.destroyed) return;
   const body = `${JSON.stringify(document)}\n`;
   writeHead(response, 200, [
@@ -72,15 +71,37 @@ export function sendJson(response: ClientResponse, document: object, method: str
     'no-cache, private',
     'x-trace-id',
     traceId,
+    ...closing({ request, response }),
   ]);
-  if (method === 'HEAD') response.end();
+  if (request.method === 'HEAD') response.end();
   else response.end(body);
+}
+
+/** Says that the connection ends with this answer, to clients of HTTP/1.1, if it does. */
+function closing({ request, response }: Asked, isLast = false): RawHeaders {
+  if (!(response instanceof ServerResponse)) return [];
+  // A client that was not told to send its body may not: what it sends next must not be taken for it.
+  return isLast || awaitsContinue(request) ? ['connection', 'close'] : [];
 }
 
 /** Cuts an answer that has begun: the client must see an error, never a clean end. */
 export function cut(response: ClientResponse): void {
   if (response instanceof ServerResponse) response.destroy();
   else response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+}
+
+/** Cuts an answer that has ended and that the client does not take in time. */
+export function cutUntaken(response: ClientResponse, clock: Clock): void {
+  const writable = response instanceof ServerResponse ? response : response.stream;
+  if (writable.destroyed) return;
+  const cancel = clock.after(takeWithinMs(writable.writableLength), () => cut(response));
+  response.once('close', cancel);
+}
+
+/** Ends an answer whose body was handed over. */
+export function endAnswer(response: ClientResponse, clock: Clock): void {
+  response.end();
+  cutUntaken(response, clock);
 }
 
 /** Hands body bytes over. False: the client has not taken them yet; wait for drain. */
@@ -95,6 +116,7 @@ export function flushHead(response: ClientResponse): void {
 
 /** Trailer fields of an answer whose body ends now. */
 export function sendTrailers(response: ClientResponse, fields: RawHeaders): void {
+  if (fields.length === 0) return;
   const trailers = grouped(fields);
   if (response instanceof ServerResponse) response.addTrailers(trailers);
   else response.addTrailers(trailers);

@@ -41,9 +41,16 @@ export class Authorizer {
   isAllowed(user: HubUser, tunnel: string, verb: string): Promise<boolean> {
     const spec = accessSpec(user, tunnel, verb);
     const key = createHash('sha256').update(JSON.stringify(spec)).digest('base64');
-    return this.#recent.get(key, async () =>
-      isAllowed(await withinLimit(this.#clock, (signal) => this.#review(spec, signal))),
-    );
+    return this.#recent.get(key, () => this.#reviewed(spec));
+  }
+
+  /** Asks the hub in any case, and keeps nothing. Rejects when the hub cannot say. */
+  review(user: HubUser, tunnel: string, verb: string): Promise<boolean> {
+    return this.#reviewed(accessSpec(user, tunnel, verb));
+  }
+
+  async #reviewed(spec: AccessSpec): Promise<boolean> {
+    return isAllowed(await withinLimit(this.#clock, (signal) => this.#review(spec, signal)));
   }
 }
 

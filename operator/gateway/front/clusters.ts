@@ -1,16 +1,10 @@
 import type { Registry } from '../sessions/registry.ts';
-import type { Tunnels, TunnelView } from '../sessions/tunnels.ts';
+import type { TunnelView } from '../sessions/tunnels.ts';
 import type { Gate } from './gate.ts';
 import type { HubUser } from './identity.ts';
 import { asksForImpersonation, lineTrouble, type RequestLine } from './route.ts';
 import { TunnelError } from './tunnel-error.ts';
-
-/** The right that makes a tunnel one of the caller's. */
-const VERB = 'get';
-/** Review of every tunnel at once; the API server reads an empty name so. */
-const ALL_TUNNELS = '';
-/** Reviews of one list under way at once: the hub has others to answer. */
-const MAX_REVIEWS = 16;
+import type { UsableTunnels } from './usable-tunnels.ts';
 
 /** /clusters itself. */
 const PATH = /^\/clusters\/?(\?|$)/;
@@ -36,7 +30,7 @@ interface Cluster {
 
 export interface ClustersOptions {
   readonly gate: Gate;
-  readonly tunnels: Tunnels;
+  readonly usable: UsableTunnels;
   readonly registry: Registry;
   /** https://host[:port]. */
   readonly externalUrl: string;
@@ -65,34 +59,10 @@ export class Clusters {
     if (asksForImpersonation(line.headers)) {
       return new TunnelError('forbidden', `user "${user.username}" cannot impersonate here: leave out --as`);
     }
-    const views = await this.#usable(user);
+    const views = await this.#options.usable.of(user);
     if (views instanceof TunnelError) return views;
     const items = views.map((view) => this.#clusterOf(view)).sort((a, b) => (a.name < b.name ? -1 : 1));
     return { user, list: { apiVersion: 'clustertunnel.io/v1alpha1', kind: 'ClusterList', metadata: {}, items } };
-  }
-
-  async #usable(user: HubUser): Promise<TunnelView[] | TunnelError> {
-    const { gate, tunnels } = this.#options;
-    const mayAll = await gate.isAllowed(user, ALL_TUNNELS, VERB);
-    if (mayAll instanceof TunnelError) return mayAll;
-    const views = tunnels.list().filter(({ isDeleting }) => !isDeleting);
-    return mayAll ? views : this.#reviewed(user, views);
-  }
-
-  /** Those of `views` that the hub grants one by one; the first trouble ends it. */
-  async #reviewed(user: HubUser, views: readonly TunnelView[]): Promise<TunnelView[] | TunnelError> {
-    const left = [...views];
-    const granted: TunnelView[] = [];
-    let trouble: TunnelError | undefined;
-    const work = async () => {
-      for (let view = left.pop(); view !== undefined && trouble === undefined; view = left.pop()) {
-        const verdict = await this.#options.gate.isAllowed(user, view.name, VERB);
-        if (verdict instanceof TunnelError) trouble = verdict;
-        else if (verdict) granted.push(view);
-      }
-    };
-    await Promise.all(Array.from({ length: MAX_REVIEWS }, work));
-    return trouble ?? granted;
   }
 
   #clusterOf({ name, isSuspended }: TunnelView): Cluster {

@@ -107,12 +107,12 @@ export class Forwarder {
     const { admission, clock, log } = this.#options;
     const isLongRunning = route.isLongRunning || isUpgrade;
     const { requestMs, disconnectGraceMs } = view.settings.timeouts;
-    const deadlineMs = isLongRunning ? Number.POSITIVE_INFINITY : clock.nowMs() + requestMs;
+    const enteredMs = clock.nowMs();
+    const leftMs = () => enteredMs + requestMs - clock.nowMs();
     let attempts = 0;
     let leave = () => {};
     const apply = () => {
       attempts += 1;
-      const timeoutMs = isLongRunning ? undefined : deadlineMs - clock.nowMs();
       leave = admission.admit({
         tunnel: route.tunnel,
         path: route.plainPath,
@@ -120,10 +120,11 @@ export class Forwarder {
         isWatch: route.info.verb === 'watch' && !isUpgrade,
         predatesGateway: view.predatesGateway ?? false,
         isEnd,
-        timeoutMs,
+        enteredMs,
+        requestMs,
         disconnectGraceMs,
-        head: (leftMs) => requestHead(entered, sending, { deadlineMs: leftMs, isLongRunning }),
-        onStream: (stream) => served.start(stream, timeoutMs === undefined ? undefined : timeoutMs + MARGIN_MS),
+        head: (deadlineMs) => requestHead(entered, sending, { deadlineMs, isLongRunning }),
+        onStream: (stream) => served.start(stream, isLongRunning ? undefined : leftMs() + MARGIN_MS),
         onError: (error) => served.refuse(error),
       });
       if (served.isDone) leave();
@@ -134,7 +135,7 @@ export class Forwarder {
         log.info('audit', auditLine({ traceId, user, route, method, isUpgrade }, outcome));
       },
       again: () => {
-        if (attempts >= MAX_ATTEMPTS || clock.nowMs() >= deadlineMs) return false;
+        if (attempts >= MAX_ATTEMPTS || leftMs() <= 0) return false;
         apply();
         return true;
       },

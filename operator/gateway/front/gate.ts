@@ -7,7 +7,7 @@ import type { Authenticator } from './authenticate.ts';
 import type { Authorizer } from './authorize.ts';
 import { type HubUser, identityAtTarget } from './identity.ts';
 import { asksForImpersonation, bearerToken, hubVerb, type RequestLine, type Route, routeOf } from './route.ts';
-import { refusal, TunnelError } from './tunnel-error.ts';
+import { noSuchTunnel, refusal, TunnelError } from './tunnel-error.ts';
 
 export interface GateOptions {
   readonly authenticator: Authenticator;
@@ -52,7 +52,7 @@ export class Gate {
     }
     const view = this.#options.tunnels.get(route.tunnel);
     if (view === undefined || view.isDeleting) {
-      return new TunnelError('not_found', `clustertunnels.clustertunnel.io "${route.tunnel}" not found`, where);
+      return noSuchTunnel(where.tunnel, where.path);
     }
     const mapped = identityAtTarget(user);
     if ('refusal' in mapped) return refusal(mapped.refusal, where);
@@ -78,6 +78,15 @@ export class Gate {
       return await this.#options.authorizer.isAllowed(user, tunnel, verb);
     } catch (error) {
       return this.#unavailable('authorize', error, where);
+    }
+  }
+
+  /** The same, asked of the hub now and not kept: many at once would push out what other users ask again and again. */
+  async review(user: HubUser, tunnel: string, verb: string): Promise<boolean | TunnelError> {
+    try {
+      return await this.#options.authorizer.review(user, tunnel, verb);
+    } catch (error) {
+      return this.#unavailable('authorize', error, {});
     }
   }
 

@@ -6,7 +6,7 @@ import type { Logger } from '../../../process/log.ts';
 import { traceIdOf } from '../../../process/trace.ts';
 import { headerOf } from '../../../tunnel/request-headers.ts';
 import type { RawHeaders } from '../../../tunnel/wire/head.ts';
-import { type ClientRequest, type ClientResponse, discardBody, sendError, sendJson } from './answer.ts';
+import { type ClientRequest, type ClientResponse, cutUntaken, discardBody, sendError, sendJson } from './answer.ts';
 import { listingLine, refusalLine } from './audit.ts';
 import { asksForClusters, type Clusters } from './clusters.ts';
 import type { Forwarder } from './forward.ts';
@@ -61,6 +61,7 @@ export class Handler {
     const refuse = (error: TunnelError, tunnel?: string) => {
       sendError({ request, response }, error, traceId, tunnel);
       discardBody(request, response, clock);
+      cutUntaken(response, clock);
     };
     const client = { connection: response, method, traceId, refuse };
     if (asksForClusters(url)) return this.#list(request, response, client, { method, url, headers });
@@ -74,7 +75,7 @@ export class Handler {
   /** Ties the client's connection to a stream, or refuses. `head`: what came behind the request. Never throws. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { method = '', url = '', httpVersion, rawHeaders: headers } = request;
-    const { gate, forwarder } = this.#options;
+    const { gate, forwarder, clock } = this.#options;
     const traceId = traceIdFor(headers);
     socket.on('error', () => {
       // 'close' says the rest.
@@ -82,7 +83,7 @@ export class Handler {
     if (head.length > 0) socket.unshift(head);
     const refuse = (error: TunnelError, tunnel?: string) => {
       socket.resume();
-      refuseUpgrade(socket, error, traceId, tunnel);
+      refuseUpgrade(socket, error, { clock, traceId, tunnel });
     };
     const client = { connection: socket, method, traceId, refuse };
     const ask = async () => {
@@ -102,8 +103,9 @@ export class Handler {
     const { method, traceId } = client;
     const ask = () => clusters.list(line);
     this.#enter(client, ask, ({ user, list }) => {
-      sendJson(response, list, method, traceId);
+      sendJson({ request, response }, list, traceId);
       discardBody(request, response, clock);
+      cutUntaken(response, clock);
       log.info('audit', listingLine({ traceId, user, method }, list.items.length));
     });
   }

@@ -7,7 +7,7 @@ import type { Logger } from '../../../process/log.ts';
 import { MAX_HEADERS_BYTES } from '../../../tunnel/request-headers.ts';
 import { CONNECT_PATH } from '../../../tunnel/session/settings.ts';
 import { MAX_HEADER_LINES } from '../../../tunnel/wire/limits.ts';
-import type { ClientRequest, ClientResponse } from './answer.ts';
+import type { Asked, ClientRequest, ClientResponse } from './answer.ts';
 import { limitIdleness } from './idle-session.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import { TunnelError } from './tunnel-error.ts';
@@ -19,6 +19,8 @@ const TCP_KEEP_ALIVE_MS = 30_000;
 /** Idle connections are kept longer than load balancers do. */
 const KEEP_ALIVE_MS = 90_000;
 const MAX_STREAMS_PER_CONNECTION = 250;
+/** Requests that wait on one connection for the answer before theirs. No client of Kubernetes pipelines. */
+const MAX_PIPELINED = 32;
 /** Node counts what a connection's streams have in flight, and refuses new ones beyond this; its own 10 are too few. */
 const MAX_SESSION_MEGABYTES = 64;
 
@@ -85,7 +87,7 @@ export async function startServer(options: ServerOptions): Promise<GatewayServer
   const answers = new WeakMap<Duplex, ClientResponse>();
   answerRequests(server, options, answers);
   switchProtocols(server, options, answers);
-  answerTrouble(server, answers);
+  answerTrouble(server, options, answers);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
@@ -109,8 +111,9 @@ export async function startServer(options: ServerOptions): Promise<GatewayServer
 type Answers = WeakMap<Duplex, ClientResponse>;
 
 function answerRequests(server: Http2SecureServer, { onRequest }: ServerOptions, answers: Answers): void {
+  const waiting = new WeakMap<Duplex, number>();
   const answer = (request: ClientRequest, response: ClientResponse) =>
-    inTurn(response, () => {
+    inTurn(waiting, { request, response }, () => {
       answers.set(request.socket, response);
       onRequest(request, response);
     });
@@ -123,23 +126,25 @@ function answerRequests(server: Http2SecureServer, { onRequest }: ServerOptions,
 
 function switchProtocols(
   server: Http2SecureServer,
-  { onRequest, onUpgrade, onAgent }: ServerOptions,
+  { clock, onRequest, onUpgrade, onAgent }: ServerOptions,
   answers: Answers,
 ) {
+  // Pipelined behind a request whose answer is not out: the connection is not free, and Node has let go of it.
+  const isBusy = (socket: Duplex) => answers.get(socket)?.writableFinished === false;
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    // Pipelined behind a request whose answer is not out: the connection is not free to switch, and Node has let go of it.
-    if (answers.get(socket)?.writableFinished === false) socket.destroy();
+    if (isBusy(socket)) socket.destroy();
     else if (request.url === CONNECT_PATH) onAgent(request, socket, head);
     else onUpgrade(request, socket, head);
   });
   server.on('connect', (request: ClientRequest, answer: ClientResponse | Duplex) => {
     if ('writeHead' in answer) return onRequest(request, answer);
-    refuseUpgrade(answer, new TunnelError('method_not_allowed', 'method CONNECT is not served here'));
+    if (isBusy(answer)) return void answer.destroy();
+    refuseUpgrade(answer, new TunnelError('method_not_allowed', 'method CONNECT is not served here'), { clock });
   });
 }
 
 /** Requests that Node's parser refuses get a Status too, unless an answer is under way on their connection. */
-function answerTrouble(server: Http2SecureServer, answers: Answers): void {
+function answerTrouble(server: Http2SecureServer, { clock }: ServerOptions, answers: Answers): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     const answer = answers.get(socket);
     const isFree = answer === undefined || !answer.headersSent || answer.writableFinished;
@@ -150,7 +155,7 @@ function answerTrouble(server: Http2SecureServer, answers: Answers): void {
     const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW';
     const kind = isTooLarge ? 'headers_too_large' : 'bad_request';
     const message = isTooLarge ? `more than ${MAX_HEADERS_BYTES} bytes of headers` : 'the request is not HTTP/1.1';
-    refuseUpgrade(socket, new TunnelError(kind, message));
+    refuseUpgrade(socket, new TunnelError(kind, message), { clock });
   });
   server.on('sessionError', () => {
     // A client broke HTTP/2: its session is gone, and nobody is left to answer.
@@ -159,11 +164,21 @@ function answerTrouble(server: Http2SecureServer, answers: Answers): void {
 
 /**
  * A pipelined request waits for its turn. Node would hand it over while the connection still belongs to the answer before,
- * and would not say when that connection is gone.
+ * and would not say when that connection is gone. Node bounds what is answered too early, not what waits.
  */
-function inTurn(response: ClientResponse, run: () => void): void {
-  if (response instanceof ServerResponse && response.socket === null) response.once('socket', run);
-  else run();
+function inTurn(waiting: WeakMap<Duplex, number>, { request, response }: Asked, run: () => void): void {
+  if (!(response instanceof ServerResponse) || response.socket !== null) return run();
+  const { socket } = request;
+  const count = waiting.get(socket) ?? 0;
+  if (count >= MAX_PIPELINED) {
+    socket.destroy();
+    return;
+  }
+  waiting.set(socket, count + 1);
+  response.once('socket', () => {
+    waiting.set(socket, (waiting.get(socket) ?? 1) - 1);
+    run();
+  });
 }
 
 function trackSockets(server: Http2SecureServer): ReadonlySet<Socket> {

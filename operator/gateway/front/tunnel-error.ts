@@ -49,6 +49,11 @@ export class TunnelError extends Error {
   }
 }
 
+/** In the words of the API server, for who may know that there is no such tunnel. */
+export function noSuchTunnel(tunnel: string, path: string): TunnelError {
+  return new TunnelError('not_found', `clustertunnels.clustertunnel.io "${tunnel}" not found`, { tunnel, path });
+}
+
 /** What everybody is told who comes to a draining gateway, or waits in it. */
 export function leaving(facts: TunnelErrorFacts = {}): TunnelError {
   return new TunnelError('draining', 'this gateway is leaving: the next connection finds another', facts);

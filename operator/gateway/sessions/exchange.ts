@@ -10,6 +10,7 @@ import {
   type ClientResponse,
   cut,
   discardBody,
+  endAnswer,
   flushHead,
   sendContinue,
   sendTrailers,
@@ -183,9 +184,8 @@ export class Exchange {
     if (trouble !== undefined) return this.#broken(`trailers that may not pass: ${trouble.message}`);
     const { leastBytes } = this.#body;
     if (this.#bytesOut < leastBytes) return this.#broken(`${this.#bytesOut} of its ${leastBytes} bytes of body`);
-    const fields = crossing(trailers);
-    if (fields.length > 0) sendTrailers(response, fields);
-    response.end();
+    sendTrailers(response, crossing(trailers));
+    endAnswer(response, clock);
     this.#finish(undefined);
     if (!hasBody || request.complete) return;
     this.#stream?.reset(ErrorCode.None, 'the answer is complete');
@@ -226,7 +226,7 @@ export class Exchange {
     const mayEndCleanly = isWatch && isWhole && error.code === ErrorCode.SessionLost;
     if (!mayEndCleanly) return this.#giveUp(failure);
     this.#finish(failure);
-    this.#cancelTimer = clock.after(random() * WATCH_END_SPREAD_MS, () => response.end());
+    this.#cancelTimer = clock.after(random() * WATCH_END_SPREAD_MS, () => endAnswer(response, clock));
   }
 
   /** What went wrong here while the request may have been running at the target. */

@@ -66,16 +66,19 @@ export class Hub {
         reason: admitted.message,
         address: request.socket.remoteAddress,
       });
-      return refuseUpgrade(socket, admitted);
+      return refuseUpgrade(socket, admitted, this.#options);
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) =>
       this.#open(webSocket, admitted.key, admitted.tunnel),
     );
   }
 
-  /** Tells running agents about changed limits. */
+  /** Tells running agents about changed limits. Agents of an older tunnel of that name have nothing to serve here. */
   configure(tunnel: TunnelView): void {
-    for (const { session } of this.#options.registry.facts(tunnel.name).links) this.#configure(session, tunnel);
+    for (const { session, tunnelUid } of [...this.#options.registry.facts(tunnel.name).links]) {
+      if (tunnelUid === tunnel.uid) this.#configure(session, tunnel);
+      else session.session.close(ErrorCode.Revoked, 'the tunnel was deleted');
+    }
   }
 
   /**
@@ -184,8 +187,9 @@ export class Hub {
   }
 }
 
-function linkOf(session: GatewaySession, { instanceId, agentVersion }: Hello, { tunnel, keyId }: AgentKey): AgentLink {
-  return { tunnel, session, instanceId, agentVersion, keyId, health: undefined };
+function linkOf(session: GatewaySession, { instanceId, agentVersion }: Hello, key: AgentKey): AgentLink {
+  const { tunnel, tunnelUid, keyId } = key;
+  return { tunnel, tunnelUid, session, instanceId, agentVersion, keyId, health: undefined };
 }
 
 /** What of a tunnel's limits binds the gateway's end of its sessions. */

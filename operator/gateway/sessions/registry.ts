@@ -6,6 +6,8 @@ import type { SessionEnd } from '../../../tunnel/session/session.ts';
 /** One agent's session with this gateway. */
 export interface AgentLink {
   readonly tunnel: string;
+  /** Of the tunnel that its key was made for: a later one may have the same name. */
+  readonly tunnelUid: string;
   readonly session: GatewaySession;
   readonly instanceId: string;
   readonly agentVersion: string;

@@ -8,6 +8,7 @@ import { ErrorCode } from '../../../tunnel/wire/codes.ts';
 import type { RawHeaders, ResponseHead } from '../../../tunnel/wire/head.ts';
 import { rawHead } from '../front/raw-head.ts';
 import type { TunnelError } from '../front/tunnel-error.ts';
+import { takeWithinMs } from '../front/untaken.ts';
 import { switchesTo } from '../front/upgrade-request.ts';
 import { type AnswerBody, answerBody, answerHeaders, NO_BODY } from './answer-body.ts';
 import type { ExchangeOutcome } from './exchange.ts';
@@ -17,8 +18,6 @@ import { type Sent, strangeAnswer, tunnelErrorOf } from './stream-fault.ts';
 const SWITCHING_PROTOCOLS = 101;
 /** What follows a head 101, both ways: bytes, as many as come. */
 const RAW: AnswerBody = { isSent: true, leastBytes: 0, mostBytes: Number.POSITIVE_INFINITY };
-/** The target said its last word: a client that says nothing either for so long is cut. */
-const LAST_WORD_MS = 60_000;
 
 export interface UpgradeOptions {
   /** The client's connection, which nobody reads yet. */
@@ -173,25 +172,33 @@ export class Upgrade {
     if (this.#body === RAW) {
       this.#hasTargetEnded = true;
       socket.end();
-      return this.#hasClientEnded ? this.#finish(undefined) : this.#awaitLastWord();
+      return this.#hasClientEnded ? this.#over() : this.#awaitLastWord();
     }
     const { leastBytes } = this.#body;
     if (this.#bytesOut < leastBytes) return this.#broken(`${this.#bytesOut} of its ${leastBytes} bytes of body`);
     if (this.#isChunked) socket.write('0\r\n\r\n');
     socket.end(() => socket.destroy());
-    this.#finish(undefined);
+    this.#over();
   }
 
   #clientEnded(): void {
     this.#hasClientEnded = true;
     this.#stream?.end();
-    if (this.#hasTargetEnded) this.#finish(undefined);
+    if (this.#hasTargetEnded) this.#over();
+  }
+
+  /** Both have said everything: the client may take the rest, but not for ever. */
+  #over(): void {
+    const { socket, clock } = this.#options;
+    this.#finish(undefined);
+    this.#cancelTimer = clock.after(takeWithinMs(socket.writableLength), () => socket.destroy());
   }
 
   /** Nothing will be said to the client any more. It may finish, but not just stay. */
   #awaitLastWord(): void {
+    const { socket, clock } = this.#options;
     const saidBytes = this.#bytesIn;
-    this.#cancelTimer = this.#options.clock.after(LAST_WORD_MS, () => {
+    this.#cancelTimer = clock.after(takeWithinMs(socket.writableLength), () => {
       if (this.#bytesIn > saidBytes) return this.#awaitLastWord();
       this.#stream?.reset(ErrorCode.Cancel, 'the client did not end its half');
       this.#cut('the client did not end its half');
@@ -207,6 +214,7 @@ export class Upgrade {
   /** Nothing can be handed over any more: what was is gone, and its credit goes back. */
   #clientGone(): void {
     this.#settle();
+    this.#cancelTimer();
     if (this.#isDone) return;
     this.#finish('cancelled');
     this.#stream?.reset(ErrorCode.Cancel);

@@ -17,7 +17,10 @@ const TUNNEL = {
   metadata: { name: 'prod', uid: 'u' },
   status: { endpoint: 'https://gateway/clusters/prod', conditions: [READY] },
 };
-const GATEWAY = { data: { url: 'https://gateway/', 'ca.crt': 'CA', 'agent-image': 'i' } };
+const GATEWAY = {
+  metadata: { name: 'gateway' },
+  data: { url: 'https://gateway/', 'ca.crt': 'CA', 'agent-image': 'i' },
+};
 const FORBIDDEN = 403;
 
 describe('cli/kubeconfig/make', () => {

@@ -88,6 +88,22 @@ describe('cli/kubeconfig/update-file', () => {
     expect(existsSync(`${path}.lock`)).to.equal(true);
   });
 
+  it('says how to remove the lock in words that a shell takes', () => {
+    const path = join(folder, "it's mine");
+    writeFileSync(`${path}.lock`, '');
+    expect(() => updateFile(path, () => 'new'))
+      .to.throw(CommandError, 'is locked')
+      .with.property('remedy')
+      .that.contains(`rm '${folder}/it'\\''s mine.lock'`);
+  });
+
+  it('is not stopped by what a crash left of a process with the same id: in containers every one has it', () => {
+    const path = join(folder, 'config');
+    writeFileSync(join(folder, `.config.${process.pid}.tmp`), 'half');
+    updateFile(path, () => 'new');
+    expect(readFileSync(path, 'utf8')).to.equal('new');
+  });
+
   it('refuses what is no file, no UTF-8, or too large, and leaves it alone', () => {
     mkdirSync(join(folder, 'directory'));
     writeFileSync(join(folder, 'latin1'), Buffer.from([0x63, 0xe9, 0x0a]));

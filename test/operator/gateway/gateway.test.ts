@@ -363,6 +363,44 @@ for (const protocol of PROTOCOLS) {
       expect(agent.served).to.have.length(0);
     });
 
+    it('answers 429 to a watch for which no slot came free: nobody waits for ever', async () => {
+      await fixture.agent({ slots: { ordinary: 1, longRunning: 0 } });
+      const answer = ask(WATCH);
+      await until(() => fixture.counts.waiting === 1);
+      await fixture.pass(119_000);
+      expect(fixture.counts.waiting).to.equal(1);
+      await fixture.pass(1_000);
+      const { text, ...head } = await answer;
+      expect(statusOf(head, text)).to.include({ code: 429, cause: 'queue_timeout', retryAfter: '1' });
+    });
+
+    it('counts the time in the queue, too, when the agent never answers', async () => {
+      const agent = await fixture.agent({ slots: { ordinary: 0, longRunning: 0 } });
+      const answer = ask(PODS);
+      await until(() => fixture.counts.waiting === 1);
+      await fixture.pass(100_000);
+      agent.session.announce({ ordinary: 1, longRunning: 0 });
+      const served = await agent.request();
+      expect(served.head.deadlineMs).to.be.at.most(20_000);
+      await fixture.pass(30_000);
+      await until(() => served.isClosed);
+      const { text, ...head } = await answer;
+      expect(statusOf(head, text)).to.include({ code: 504, cause: 'request_timeout' });
+    });
+
+    it('never sends again what its client gave up meanwhile', async () => {
+      const agent = await fixture.agent({ slots: { ordinary: 1, longRunning: 0 }, keepsSlots: true });
+      const call = fixture.client(protocol).call({ path: PODS });
+      const served = await agent.request();
+      served.stream.refuse(ErrorCode.Draining, 'the agent stops');
+      await until(() => fixture.counts.waiting === 1);
+      call.cancel();
+      await until(() => fixture.isQuiet);
+      agent.session.announce({ ordinary: 1, longRunning: 0 });
+      await turns();
+      expect(agent.served).to.have.length(1);
+    });
+
     it('answers 504 when the deadline passes at the agent', async () => {
       const agent = await fixture.agent();
       const answer = ask(PODS);

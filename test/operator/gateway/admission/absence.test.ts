@@ -9,8 +9,9 @@ const away = (awaySinceMs: number | undefined, nowMs = 100_000) => ({
   isConnected: false,
   awaySinceMs,
   isSuspended: false,
+  isGone: false,
 });
-const CONNECTED = { nowMs: 100_000, isConnected: true, awaySinceMs: undefined, isSuspended: false };
+const CONNECTED = { nowMs: 100_000, isConnected: true, awaySinceMs: undefined, isSuspended: false, isGone: false };
 const ASKED = { tunnel: 'c1', path: '/api', isWatch: false };
 
 describe('operator/gateway/admission/absence', () => {
@@ -72,6 +73,15 @@ describe('operator/gateway/admission/absence', () => {
     }
     expect(rowOf(suspended(ASKED).kind)).to.include({ status: 503 });
     expect(rowOf(suspended(ASKED).kind)).to.not.have.property('retryAfterSeconds');
+  });
+
+  it('says that a tunnel is gone, whatever else it was, and lets nobody wait for it', () => {
+    for (const absence of [CONNECTED, away(95_000), away(undefined)]) {
+      const gone = { ...absence, isSuspended: true, isGone: true };
+      for (const isWatch of [true, false]) expect(isOffline(gone, isWatch)).to.equal(true);
+      expect(gaveUp(ASKED, gone, 0)).to.include({ kind: 'not_found', tunnel: 'c1', path: '/api' });
+      expect(offline(ASKED, gone)).to.include({ kind: 'not_found' });
+    }
   });
 
   it('spreads the return of watches over 2 to 8 whole seconds', () => {

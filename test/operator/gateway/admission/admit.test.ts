@@ -42,19 +42,19 @@ describe('operator/gateway/admission/admit', () => {
     isSuspended = false;
     told = [];
     const facts = () => ({ links: sessions.map((session) => ({ session })), lastDisconnect: undefined, awaySinceMs });
-    const tunnels = { get: () => ({ isSuspended }) as TunnelView };
+    const tunnels = { get: () => ({ isSuspended, isDeleting: false }) as TunnelView };
     admission = new Admission({ registry: { facts } as unknown as Registry, tunnels, clock, random: () => 0.5 });
   });
 
   function admit(name: string, changes: Partial<Applicant> = {}): () => void {
-    const { pool = 'ordinary', timeoutMs = 1_000 } = changes;
+    const { pool = 'ordinary', requestMs = 1_000 } = changes;
     return admission.admit({
       tunnel: 'c1',
       path: '/api',
       pool,
       isWatch: false,
       isEnd: true,
-      timeoutMs: pool === 'ordinary' ? timeoutMs : undefined,
+      requestMs,
       disconnectGraceMs: 100,
       head: (deadlineMs) => ({ path: name, deadlineMs, isLongRunning: pool === 'longRunning' }) as RequestHead,
       onStream: () => told.push(`${name} sent`),
@@ -85,6 +85,61 @@ describe('operator/gateway/admission/admit', () => {
     sessions = [new FakeSession({ longRunning: 1 })];
     admit('a', { pool: 'longRunning' });
     expect(sessions[0]?.opened[0]?.deadlineMs).to.equal(0);
+  });
+
+  it('lets a long-running request wait for a worker as long as any, not for ever', () => {
+    sessions = [new FakeSession({})];
+    admit('a', { pool: 'longRunning' });
+    clock.advance(999);
+    expect(told).to.deep.equal([]);
+    clock.advance(1);
+    expect(told).to.deep.equal(['a queue_timeout']);
+  });
+
+  it('counts from when a request first came', () => {
+    sessions = [new FakeSession({ ordinary: 1 })];
+    const enteredMs = clock.nowMs();
+    clock.advance(400);
+    admit('a', { enteredMs });
+    expect(sessions[0]?.opened[0]?.deadlineMs).to.equal(600);
+    admit('b', { enteredMs });
+    clock.advance(600);
+    expect(told).to.deep.equal(['a sent', 'b queue_timeout']);
+  });
+
+  it('serves those who wait for the budget in turn, and asks no further once it is out', () => {
+    let reserves = 0;
+    const session = new FakeSession({ ordinary: 50 });
+    const { open } = session;
+    let asked = 0;
+    session.open = (head) => {
+      asked += 1;
+      return reserves-- > 0 ? open(head) : undefined;
+    };
+    sessions = [session];
+    for (const name of ['c1', 'c2', 'c3', 'c4']) admit(name, { tunnel: name });
+    asked = 0;
+    reserves = 1;
+    admission.changed('other');
+    expect([told, asked]).to.deep.equal([['c1 sent'], 2]);
+    reserves = 1;
+    admission.changed('other');
+    expect(told).to.deep.equal(['c1 sent', 'c3 sent']);
+    reserves = 9;
+    admission.changed('other');
+    expect(told).to.have.length(4);
+    expect([admission.waiting, clock.pending]).to.deep.equal([0, 0]);
+  });
+
+  it('wakes who waited for the budget when another tunnel gave it back', () => {
+    const session = new FakeSession({ ordinary: 5 });
+    session.hasReserve = false;
+    sessions = [session];
+    admit('a');
+    session.hasReserve = true;
+    admission.changed('c2');
+    expect(told).to.deep.equal(['a sent']);
+    expect([admission.waiting, clock.pending]).to.deep.equal([0, 0]);
   });
 
   it('sends in order as room comes, with what time is left then', () => {

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { asksForClusters } from '../../../../operator/gateway/front/clusters.ts';
+import { MAX_LISTS } from '../../../../operator/gateway/front/usable-tunnels.ts';
 import { EXTERNAL_URL, GatewayFixture, PROTOCOLS, whole } from '../../../support/gateway-fixture.ts';
-import { until } from '../../../support/turns.ts';
+import { turns, until } from '../../../support/turns.ts';
 
 /** Joined tests: a machine that is busy elsewhere must not fail them. */
 const BUSY_MACHINE_MS = 15_000;
@@ -113,6 +114,76 @@ describe('operator/gateway/front/clusters', function () {
     expect(fixture.reviewed.access).to.have.length(52);
   });
 
+  /** Reviews of single tunnels that wait until the test lets them go. */
+  function heldReviews() {
+    const held = { running: 0, most: 0, asked: 0, go: [] as (() => void)[] };
+    fixture.reviewAccess = async (_user, name) => {
+      if (name === '') return { allowed: false };
+      held.asked += 1;
+      held.running += 1;
+      held.most = Math.max(held.most, held.running);
+      await new Promise<void>((resolve) => held.go.push(resolve));
+      held.running -= 1;
+      return { allowed: true };
+    };
+    return held;
+  }
+  /** TokenReview knows everybody who has a name. */
+  const anybody = () => {
+    fixture.reviewToken = async (token) => ({ authenticated: true, user: { username: token } });
+  };
+
+  it('asks the hub for no more than 16 at once over all users, and once for all lists of one', async () => {
+    anybody();
+    for (let at = 0; at < 99; at++) fixture.addTunnel(`t${at}`);
+    const held = heldReviews();
+    const users = Array.from({ length: 10 }, (_, at) => `u${at}`);
+    const lists = [...users, ...users].map((token) => names({ token }));
+    let isDone = false;
+    const all = Promise.all(lists).finally(() => {
+      isDone = true;
+    });
+    await until(() => held.running === 16 && fixture.counts.requests === 20);
+    await until(() => {
+      held.go.shift()?.();
+      return isDone;
+    });
+    expect((await all).map((list) => list.length)).to.deep.equal(Array(20).fill(100));
+    expect([held.most, held.asked]).to.deep.equal([16, 1_000]);
+  });
+
+  it('answers 429 to one list too many, and 503 when the hub takes too long; then asks no more', async () => {
+    anybody();
+    for (let at = 0; at < 40; at++) fixture.addTunnel(`t${at}`);
+    const held = heldReviews();
+    const client = fixture.client('h2');
+    const list = (token: string) => whole(client, { path: '/clusters', token });
+    const lists = Array.from({ length: MAX_LISTS }, (_, at) => list(`u${at}`));
+    await until(() => fixture.counts.requests === MAX_LISTS && held.running === 16);
+    const refused = await list('late');
+    expect([refused.status, refused.headers['retry-after']]).to.deep.equal([429, '1']);
+    expect(JSON.parse(refused.text).details.causes[0].reason).to.equal('queue_full');
+    const seen = held.asked;
+    fixture.clock.advance(10_000);
+    for (const { status, headers } of await Promise.all(lists)) {
+      expect([status, headers['retry-after']]).to.deep.equal([503, '2']);
+    }
+    for (const go of held.go) go();
+    await turns();
+    expect(held.asked).to.equal(seen);
+  });
+
+  it('does not push out what other users were granted', async () => {
+    anybody();
+    fixture.reviewAccess = async (user, name) => ({ allowed: user === 'alice' && name !== '' });
+    for (let at = 0; at < 30; at++) fixture.addTunnel(`t${at}`);
+    await names({ token: 'mallory' });
+    const before = fixture.reviewed.access.length;
+    // What a list asked is not kept for requests: each request's own verdict is.
+    await fixture.client('http/1.1').call({ path: '/clusters/t3/api', token: 'mallory' }).answer;
+    expect(fixture.reviewed.access.length).to.equal(before + 1);
+  });
+
   for (const at of ['', 't3']) {
     it(`answers 503 when the hub cannot say whether ${at === '' ? 'all' : 'one'} may be used`, async () => {
       for (let each = 0; each < 40; each++) fixture.addTunnel(`t${each}`);
@@ -161,6 +232,14 @@ describe('operator/gateway/front/clusters', function () {
       expect([refused.status, refused.text]).to.deep.equal([401, '']);
     });
   }
+
+  it('is the last answer on a connection whose client holds a body back: what comes next must not be taken for it', async () => {
+    const raw = await fixture.raw();
+    const head = 'GET /clusters HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer alice\r\n';
+    raw.write(`${head}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n`);
+    expect(await raw.said('ClusterList')).to.match(/\r\nconnection: close\r\n/i);
+    raw.reset();
+  });
 
   it('is no path to switch protocols on', async () => {
     const raw = await fixture.raw();

@@ -254,6 +254,26 @@ describe('operator/gateway/front/server', function () {
     expect(agent.served).to.have.length(1);
   });
 
+  it('lets 32 pipelined requests wait on a connection, and cuts one with more', async () => {
+    onServe.serve = () => {};
+    const raw = await fixture.raw();
+    raw.write(get('/clusters/c1/api/v1/pods?watch=1') + get('/clusters/c1/api').repeat(32));
+    await agent.request(0);
+    await turns();
+    expect([raw.isClosed, fixture.counts.requests]).to.deep.equal([false, 1]);
+    raw.write(get('/clusters/c1/api'));
+    await until(() => raw.isClosed && fixture.isQuiet);
+    expect(agent.served).to.have.length(1);
+  });
+
+  it('cuts a connection that asks for CONNECT while an answer is under way on it', async () => {
+    onServe.serve = (served) => served.stream.sendHead({ status: 200, headers: [] });
+    const raw = await fixture.raw();
+    raw.write(`${get('/clusters/c1/api/v1/pods?watch=1')}CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n`);
+    expect(await raw.closed()).to.not.contain('405');
+    await until(() => fixture.isQuiet);
+  });
+
   it('drops the bearer token and the identity that a client smuggles', async () => {
     const smuggled = [
       'Sec-WebSocket-Protocol: base64url.bearer.authorization.k8s.io.c2VjcmV0, v4.channel.k8s.io',

@@ -280,9 +280,30 @@ describe('operator/gateway/sessions/hub', function () {
     await until(() => fixture.counts.waiting === 1);
     fixture.views.delete('c1');
     fixture.gateway.tunnelChanged('c1');
-    expect((await answer).status).to.equal(503);
+    const { status, text } = await answer;
+    expect(status).to.equal(404);
+    expect(JSON.parse(text).message).to.match(/^clustertunnels\.clustertunnel\.io "c1" not found/);
     await until(() => agent.end !== undefined);
     expect(fixture.gateway.facts('c1')).to.deep.equal({ links: [], lastDisconnect: undefined, awaySinceMs: undefined });
+  });
+
+  it('answers 404 to who waits for a tunnel that is being deleted: it takes no more', async () => {
+    const agent = await fixture.agent({ slots: { ordinary: 0, longRunning: 0 } });
+    const answers = [PODS, `${PODS}?watch=1`].map((path) => whole(fixture.client('http/1.1'), { path }));
+    await until(() => fixture.counts.waiting === 2);
+    fixture.addTunnel('c1', { isDeleting: true });
+    fixture.gateway.tunnelChanged('c1');
+    for (const answer of answers) expect((await answer).status).to.equal(404);
+    await until(() => agent.end !== undefined);
+  });
+
+  it('drops the sessions of a namesake: its agents were let in for another tunnel', async () => {
+    const agent = await fixture.agent();
+    fixture.addTunnel('c1', { uid: 'uid-of-another' });
+    fixture.gateway.tunnelChanged('c1');
+    await until(() => agent.end !== undefined);
+    expect(agent.end).to.include({ code: ErrorCode.Revoked });
+    expect(fixture.counts.sessions).to.equal(0);
   });
 
   it('survives any HEALTH, and reads what is wrong as empty', async () => {

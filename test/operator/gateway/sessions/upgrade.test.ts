@@ -610,7 +610,7 @@ describe('operator/gateway/sessions/upgrade', function () {
       await turns();
       served.stream.write(Buffer.from('x'));
       served.stream.end();
-      await raw.said('0\r\n\r\n');
+      await raw.said('\r\n0\r\n\r\n');
       expect(served.receivedBytes).to.equal(0);
       expect(audit()[0]).to.include({ bytesIn: 0 });
       raw.reset();
