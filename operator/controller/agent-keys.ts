@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type AgentKey, decodeAgentKeys, encodeAgentKeys } from '../../crds/agent-token.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { type DataObject, RESOURCES } from '../kube/objects.ts';
-import { keysName, MANAGED_BY, MANAGED_BY_LABEL, TUNNEL_LABEL, UNPLACED_KEY_ANNOTATION } from './names.ts';
+import { differsForGood } from './apply-anew.ts';
+import { keysName, MANAGED_BY, MANAGED_BY_LABEL, ownerOf, TUNNEL_LABEL, UNPLACED_KEY_ANNOTATION } from './names.ts';
 
 /** Whose keys, and where they are kept. */
 export interface KeyOwner {
@@ -55,6 +57,10 @@ export async function writeAgentKeys(
     type: 'Opaque',
     data: encodeAgentKeys(keys),
   };
+  if (seen.secret !== undefined && differsForGood(seen.secret, secret)) {
+    await client.delete(RESOURCES.secret, { namespace, name }, signal, seen.secret.metadata);
+    return writeAgentKeys(client, owner, { ...seen, secret: undefined }, keys, signal, unplacedKeyId);
+  }
   const written = await (seen.secret === undefined
     ? client.create<DataObject>(RESOURCES.secret, { namespace }, secret, signal)
     : client.replace<DataObject>(RESOURCES.secret, { namespace, name }, secret, signal));
@@ -63,8 +69,7 @@ export async function writeAgentKeys(
 
 /** Whether the Secret carries the labels by which it is watched: without them nobody knows its keys. */
 export function areWatched({ secret }: AgentKeys, { tunnel }: KeyOwner): boolean {
-  const labels = secret?.metadata.labels ?? {};
-  return labels[TUNNEL_LABEL] === tunnel && labels[MANAGED_BY_LABEL] === MANAGED_BY;
+  return secret !== undefined && isDeepStrictEqual(ownerOf(secret), { tunnel, managedBy: MANAGED_BY });
 }
 
 function keysIn(secret: DataObject | undefined, { tunnelUid }: KeyOwner): AgentKeys {

@@ -1,10 +1,10 @@
 import type { MintedToken } from '../../crds/agent-token.ts';
 import type { ClusterTunnel, Spec } from '../../crds/types.ts';
 import type { Clock } from '../../process/clock.ts';
-import { applyObject } from '../kube/apply.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { type DataObject, describeObject, type KubeObject, RESOURCES } from '../kube/objects.ts';
 import { agentNamespace } from './access.ts';
+import { applyAnew } from './apply-anew.ts';
 import type { Cluster } from './clusters.ts';
 import { agentToken, confirmPlaced, tokenIn } from './credentials.ts';
 import { type DeploymentObject, runningAs } from './deployment.ts';
@@ -96,11 +96,7 @@ async function applyEach(task: AgentTask, token: string, note: Note, signal: Abo
     if (object.kind === RESOURCES.namespace.kind) continue;
     const isDeployment = object.kind === RESOURCES.deployment.kind;
     note(atCluster(task, `apply ${describeObject(object)}`, isDeployment ? 'agent' : 'credentials'));
-    applied = await applyObject(
-      cluster.client,
-      isDeployment ? runningAs(object, account?.metadata.uid) : object,
-      signal,
-    );
+    applied = await applyAnew(cluster.client, isDeployment ? runningAs(object, account?.metadata.uid) : object, signal);
     if (object.kind === RESOURCES.serviceAccount.kind) account = applied;
   }
   // The Deployment is the last that is rendered.
@@ -115,5 +111,5 @@ function atCluster({ deps, spec, cluster }: AgentTask, what: string, step: Doing
 
 function atHub({ deps: { client, namespace }, tunnel }: AgentTask): Doing {
   const what = `write Secret ${namespace}/${keysName(tunnel.metadata.name)}`;
-  return { step: 'credentials', what, server: client.server, isRemote: false, namespace };
+  return { step: 'credentials', what, server: client.server, isRemote: false, namespace: undefined };
 }

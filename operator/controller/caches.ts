@@ -29,7 +29,6 @@ export interface Caches {
   readonly keys: Store<DataObject>;
   readonly kubeconfigs: KubeconfigSecrets;
   readonly synced: Promise<unknown>;
-  readonly hasSynced: () => boolean;
   /** Runs until the signal aborts. */
   run(signal: AbortSignal): Promise<unknown>;
 }
@@ -77,7 +76,6 @@ export function createCaches(options: CachesOptions): Caches {
     keys,
     kubeconfigs: new KubeconfigSecrets(kubeconfigs, namespace),
     synced: Promise.all(reflectors.map(({ synced }) => synced)),
-    hasSynced: () => reflectors.every(({ hasSynced }) => hasSynced),
     run: (signal) => Promise.all(reflectors.map((reflector) => reflector.run(signal))),
   };
 }

@@ -3,7 +3,7 @@ import type { ConditionVerdict } from './merge-conditions.ts';
 import type { Observation } from './observe.ts';
 import { Reason } from './reasons.ts';
 
-/** In this order: the first that is not True explains Ready. */
+/** In this order: of those that are not True the first explains Ready, one that is False before one that is Unknown. */
 const CHECKS: readonly (readonly [type: string, check: (seen: Observation) => Verdict])[] = [
   ['Accepted', checkAccepted],
   ['CredentialsReady', checkCredentials],
@@ -42,10 +42,11 @@ function ready({ spec, endpoint, sessions }: Observation, gates: readonly Named[
     const message = 'spec.suspend is true: requests get 503 until it is false.';
     return { type: 'Ready', status: 'False', reason: Reason.Suspended, message };
   }
-  const failing = gates.find(({ status }) => status !== 'True');
-  if (failing !== undefined) {
-    const { type, status, reason, message } = failing;
-    return { type: 'Ready', status, reason, message: `${type} is ${status}: ${message}` };
+  const failing = failingGates(gates);
+  const [first] = failing;
+  if (first !== undefined) {
+    const message = failing.map((gate) => `${gate.type} is ${gate.status}: ${gate.message}`).join(' ');
+    return { type: 'Ready', status: first.status, reason: first.reason, message };
   }
   const version = sessions.upstream?.kubernetesVersion;
   return {
@@ -54,6 +55,15 @@ function ready({ spec, endpoint, sessions }: Observation, gates: readonly Named[
     reason: Reason.RequestsGetThrough,
     message: `${endpoint} reaches Kubernetes${version === undefined ? '' : ` ${version}`}.`,
   };
+}
+
+/** What explains Ready: the first False, with the Unknown before it, which may be its cause; without any False the first Unknown. */
+function failingGates(gates: readonly Named[]): Named[] {
+  const denied = gates.find(({ status }) => status === 'False');
+  const unsure = gates.find(({ status }) => status === 'Unknown');
+  if (denied === undefined || unsure === undefined) return [denied ?? unsure ?? []].flat();
+  const mayBeCause = gates.indexOf(unsure) < gates.indexOf(denied) && unsure.reason !== Reason.NotAttempted;
+  return mayBeCause ? [denied, unsure] : [denied];
 }
 
 /** What kstatus looks for (Flux, Helm --wait, Argo CD). */

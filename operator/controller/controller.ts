@@ -12,7 +12,7 @@ import type { Change } from '../kube/store.ts';
 import { type Caches, createCaches, findAgentKey, hasAgentKey } from './caches.ts';
 import { Clusters, type ClustersOptions } from './clusters.ts';
 import type { GatewayFacts } from './desired.ts';
-import { mayBeDrift, tunnelsOf } from './drift.ts';
+import { isOnlyStatus, mayBeDrift, tunnelsOf } from './drift.ts';
 import { LEADER_LEASE } from './names.ts';
 import type { SessionFacts } from './observe.ts';
 import { Placed } from './placed.ts';
@@ -69,11 +69,12 @@ export interface Controller {
   readonly tunnels: TunnelReader;
   /** The key with this id, if its tunnel exists. For the gateway, on every replica. */
   findAgentKey(keyId: string): AgentKey | undefined;
-  readonly hasSynced: () => boolean;
   readonly isLeader: () => boolean;
 }
 
 const REMOTE_REMOVAL_TIMEOUT_MS = 300_000;
+/** After a change that a watch told: who repairs what another keeps changing, or hears of himself, must not do it as fast as he can. */
+const PAUSE_MS = 500;
 
 /** Reconciles every ClusterTunnel while this replica leads. */
 export function createController(deps: ControllerDeps): Controller {
@@ -84,7 +85,7 @@ export function createController(deps: ControllerDeps): Controller {
   const shared = { client, clock, log, random: Math.random };
   const onChange = (tunnel: string, change: Change<KubeObject>) => {
     if (mayBeDrift(change)) placed.forget(tunnel);
-    queue.add(tunnel);
+    queue.addAfter(tunnel, PAUSE_MS);
   };
   const caches: Caches = createCaches({
     ...shared,
@@ -93,8 +94,9 @@ export function createController(deps: ControllerDeps): Controller {
       for (const tunnel of tunnelsOf(change)) onChange(tunnel, change);
     },
     onKubeconfig: (tunnel) => queue.add(tunnel),
-    onTunnel: ({ object, isGone }) => {
-      queue.add(object.metadata.name);
+    onTunnel: (change) => {
+      const { object, isGone } = change;
+      addChanged(queue, change);
       deps.onTunnel?.(object.metadata.name, isGone ? undefined : (object as ClusterTunnel & KubeObject));
     },
   });
@@ -130,9 +132,15 @@ export function createController(deps: ControllerDeps): Controller {
     enqueue: (name) => queue.add(name),
     tunnels: caches.tunnels,
     findAgentKey: (keyId) => findAgentKey(caches, keyId),
-    hasSynced: caches.hasSynced,
     isLeader: () => election.isLeader,
   };
+}
+
+/** Whose words differ each time has a status to write each time: that must not make another round at once. */
+function addChanged(queue: Workqueue, change: Change<KubeObject>): void {
+  const { name } = change.object.metadata;
+  if (!isOnlyStatus(change)) queue.add(name);
+  else if (!queue.isFailing(name)) queue.addAfter(name, PAUSE_MS);
 }
 
 function electionOf({ client, clock, log, config, observer }: ControllerDeps): LeaderElection {

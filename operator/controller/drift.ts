@@ -12,6 +12,15 @@ export function mayBeDrift({ object, previous, isGone }: Change<KubeObject>): bo
   return !isDeepStrictEqual(madeByUs(previous), madeByUs(object));
 }
 
+/** Whether nothing that we decide from changed of a tunnel, such as when its status was written. */
+export function isOnlyStatus({ object, previous, isGone }: Change<KubeObject>): boolean {
+  return !isGone && previous !== undefined && isDeepStrictEqual(givenByUsers(previous), givenByUsers(object));
+}
+
+function givenByUsers({ metadata: { uid, generation, deletionTimestamp, finalizers, annotations } }: KubeObject) {
+  return { uid, generation, deletionTimestamp, finalizers, annotations };
+}
+
 /** The tunnels that an object belongs, or belonged, to: a label can be edited too. */
 export function tunnelsOf({ object, previous }: Change<KubeObject>): string[] {
   const labels = [object, previous].map((each) => each?.metadata.labels?.[TUNNEL_LABEL]);

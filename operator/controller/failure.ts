@@ -32,8 +32,8 @@ export interface Doing {
   /** URL of the API server. */
   readonly server: string;
   readonly isRemote: boolean;
-  /** The agent's namespace. */
-  readonly namespace: string;
+  /** The agent's namespace; undefined where only what is the operator's own is touched. */
+  readonly namespace: string | undefined;
   /** "clustertunnel-system/prod-kubeconfig", for a remote cluster. */
   readonly kubeconfigSecret?: string | undefined;
 }
@@ -42,12 +42,12 @@ const ANEW = 'Everything is made anew when the namespace is gone.';
 
 /**
  * An error as a Failure.
- * @throws the error again if it says nothing about the tunnel: a cache that lags behind (conflict), an aborted signal, our bug.
+ * @throws the error again if it says nothing about the tunnel: a conflict at the hub (our cache lags behind), an aborted signal, our bug.
  */
 export function failureOf(error: unknown, doing: Doing): Failure {
   if (error instanceof UnreachableError) return unreachable(doing, describeError(error.cause ?? error));
   if (isOverloaded(error)) return unreachable(doing, describeError(error));
-  if (!(error instanceof ApiError) || isConflict(error)) throw error;
+  if (!(error instanceof ApiError) || (isConflict(error) && !doing.isRemote)) throw error;
   const reason = reasonOf(error, doing);
   const isHopeless = reason === Reason.Forbidden || reason === Reason.Unauthorized || isTerminal(error);
   return { step: doing.step, reason, message: sentence(reason, doing, describeError(error)), isTerminal: isHopeless };
@@ -105,7 +105,7 @@ function remedyOf(reason: FailureReason, { isRemote, namespace }: Doing): string
     case Reason.Forbidden:
       return isRemote
         ? `If the kubeconfig's user lacks the right, apply config/remote at that cluster, for the namespace ${namespace}.`
-        : `If the operator lacks the right, apply the Role and RoleBinding \`${AGENT_NAMESPACE_ROLE}\` of config/rbac in the namespace ${namespace}.`;
+        : `If the operator lacks the right, apply config/rbac${namespace === undefined ? '' : `, and its Role and RoleBinding \`${AGENT_NAMESPACE_ROLE}\` in the namespace ${namespace}`}.`;
     default:
       return 'Tried again.';
   }

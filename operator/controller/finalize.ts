@@ -3,7 +3,7 @@ import type { KubeEvent } from '../kube/events.ts';
 import { RESOURCES } from '../kube/objects.ts';
 import { readAgentKeys, writeAgentKeys } from './agent-keys.ts';
 import { removalCommands } from './belongings.ts';
-import type { Failure } from './failure.ts';
+import { type Failure, failureOf } from './failure.ts';
 import { hasFinalizer, removeFinalizer } from './finalizer.ts';
 import { keysName } from './names.ts';
 import type { SessionFacts } from './observe.ts';
@@ -16,6 +16,7 @@ import {
   failedVerdict,
   isAbandoned,
   type Removal,
+  refusedVerdict,
   removalStatus,
   specForRemoval,
 } from './removal.ts';
@@ -45,7 +46,9 @@ export async function finalize(
 ): Promise<ReconcileResult> {
   if (!hasFinalizer(tunnel)) return {};
   const spec = specForRemoval(tunnel.spec);
-  const hadKeys = await invalidateKeys(deps, tunnel, signal);
+  const invalidated = await attempt(deps, tunnel, () => invalidateKeys(deps, tunnel, signal));
+  if ('failure' in invalidated) return refused(deps, tunnel, invalidated.failure, signal);
+  const { value: hadKeys } = invalidated;
   const removal = removalOf(deps, tunnel, spec, hadKeys);
   const untilMs = drainsUntilMs(removal);
   if (untilMs !== undefined) {
@@ -58,10 +61,36 @@ export async function finalize(
   if (leftover !== undefined && next?.do === 'retry') {
     return waitFor(deps, tunnel, removal, leftover.failure, next.giveUpAtMs, signal);
   }
-  await release(deps, tunnel, signal);
+  const released = await attempt(deps, tunnel, () => release(deps, tunnel, signal));
+  if ('failure' in released) return refused(deps, tunnel, released.failure, signal);
   if (leftover !== undefined && next?.do === 'leaveBehind') deps.record(tunnel, leftBehind(tunnel, spec, leftover));
   if (isManual && removal.mayHavePlaced) deps.record(tunnel, manifestStays(tunnel, spec));
   return {};
+}
+
+/** What the hub does not let us do with the tunnel's own objects is a Failure, for Ready. */
+async function attempt<T>(
+  { client, namespace }: FinalizeDeps,
+  { metadata: { name } }: ClusterTunnel,
+  run: () => Promise<T>,
+): Promise<{ readonly value: T } | { readonly failure: Failure }> {
+  try {
+    return { value: await run() };
+  } catch (error) {
+    const what = `remove Secret ${namespace}/${keysName(name)} and the finalizer`;
+    const doing = { step: 'credentials', what, server: client.server, isRemote: false, namespace: undefined } as const;
+    return { failure: failureOf(error, doing) };
+  }
+}
+
+async function refused(
+  deps: FinalizeDeps,
+  tunnel: ClusterTunnel,
+  failure: Failure,
+  signal: AbortSignal,
+): Promise<ReconcileResult> {
+  await tell(deps, tunnel, refusedVerdict(failure), signal);
+  return { retryWithinMs: retryWithinMs(failure) };
 }
 
 /** Makes every token of the tunnel invalid. Resolves to whether one was ever issued. */

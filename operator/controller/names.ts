@@ -1,3 +1,5 @@
+import type { KubeObject } from '../kube/objects.ts';
+
 /** On a tunnel, "true": its deletion does not wait for a remote cluster. */
 export const ABANDON_REMOTE_ANNOTATION = 'clustertunnel.io/abandon-remote';
 
@@ -57,6 +59,11 @@ export function labelsOf(tunnel: string): Record<string, string> {
 export function ourLabels(labels: Readonly<Record<string, string>> = {}): Record<string, string> {
   const ours = Object.keys(labelsOf(''));
   return Object.fromEntries(Object.entries(labels).filter(([name]) => ours.includes(name)));
+}
+
+/** Whose object it is, by its labels. */
+export function ownerOf({ metadata: { labels = {} } }: Pick<KubeObject, 'metadata'>) {
+  return { tunnel: labels[TUNNEL_LABEL], managedBy: labels[MANAGED_BY_LABEL] };
 }
 
 /** The part of the labels that a Deployment selects its pods by: it can never change. */

@@ -67,40 +67,55 @@ export interface AgentPod {
   };
 }
 
-/** A Deployment reduced to facts. */
+/** Longest words of a cluster that go into a condition, in characters. */
+const MAX_TROUBLE_LENGTH = 1_024;
+
+/** A Deployment reduced to facts. The API server may not be ours: what has not the type it should have counts as not there. */
 export function deploymentFacts(deployment: DeploymentObject, pods: readonly AgentPod[]): DeploymentFacts {
   const { metadata, spec, status } = deployment;
+  const trouble = deploymentTrouble(deployment) ?? pods.map(podTrouble).find((words) => words !== undefined);
   return {
-    desired: spec?.replicas ?? 1,
-    updated: status?.updatedReplicas ?? 0,
-    ready: status?.readyReplicas ?? 0,
-    available: status?.availableReplicas ?? 0,
-    isStale: (status?.observedGeneration ?? 0) < (metadata.generation ?? 0),
-    trouble: deploymentTrouble(deployment) ?? pods.map(podTrouble).find((trouble) => trouble !== undefined),
+    desired: countIn(spec?.replicas) ?? 1,
+    updated: countIn(status?.updatedReplicas) ?? 0,
+    ready: countIn(status?.readyReplicas) ?? 0,
+    available: countIn(status?.availableReplicas) ?? 0,
+    isStale: (countIn(status?.observedGeneration) ?? 0) < (countIn(metadata.generation) ?? 0),
+    trouble: trouble?.slice(0, MAX_TROUBLE_LENGTH),
   };
 }
 
 /** Quota, admission and deadline errors stand in the Deployment's conditions. */
 function deploymentTrouble({ status }: DeploymentObject): string | undefined {
-  const conditions = status?.conditions ?? [];
+  const conditions = listIn(status?.conditions);
   const failed =
     conditions.find(({ type, status: value }) => type === 'ReplicaFailure' && value === 'True') ??
     conditions.find(({ type, status: value }) => type === 'Progressing' && value === 'False');
-  return failed?.message;
+  return textIn(failed?.message);
 }
 
 function podTrouble({ metadata, status }: AgentPod): string | undefined {
-  for (const { state, lastState } of status?.containerStatuses ?? []) {
-    const { waiting } = state ?? {};
-    if (waiting?.reason === undefined || waiting.reason === 'ContainerCreating') continue;
-    const exit = lastState?.terminated?.exitCode;
-    const detail = waiting.message ?? (exit === undefined ? undefined : `last exit code ${exit}`);
-    return `pod ${metadata.name} is waiting: ${waiting.reason}${detail === undefined ? '' : ` (${detail})`}`;
+  for (const { state, lastState } of listIn(status?.containerStatuses)) {
+    const reason = textIn(state?.waiting?.reason);
+    if (reason === undefined || reason === 'ContainerCreating') continue;
+    const exit = countIn(lastState?.terminated?.exitCode);
+    const detail = textIn(state?.waiting?.message) ?? (exit === undefined ? undefined : `last exit code ${exit}`);
+    return `pod ${metadata.name} is waiting: ${reason}${detail === undefined ? '' : ` (${detail})`}`;
   }
-  const unscheduled = status?.conditions?.find(
+  const unscheduled = listIn(status?.conditions).find(
     ({ type, status: value }) => type === 'PodScheduled' && value === 'False',
   );
-  return unscheduled?.message === undefined
-    ? undefined
-    : `pod ${metadata.name} is not scheduled: ${unscheduled.message}`;
+  const why = textIn(unscheduled?.message);
+  return why === undefined ? undefined : `pod ${metadata.name} is not scheduled: ${why}`;
+}
+
+function countIn(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) ? (value as number) : undefined;
+}
+
+function textIn(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function listIn<T extends object>(values: readonly T[] | undefined): readonly T[] {
+  return Array.isArray(values) ? values.filter((value) => typeof value === 'object' && value !== null) : [];
 }

@@ -29,6 +29,7 @@ export class Placed {
    */
   begin(tunnel: string, digest: string): () => void {
     const attempt = {};
+    this.forget(tunnel);
     this.#attempts.set(tunnel, attempt);
     return () => {
       if (this.#attempts.get(tunnel) !== attempt) return;

@@ -73,11 +73,14 @@ export function failedVerdict(
   failure: Failure,
   giveUpAtMs: number | undefined,
 ): ReadyVerdict {
-  if (!isRemote || giveUpAtMs === undefined) {
-    return { status: 'False', reason: Reason.RemovingAgent, message: failure.message };
-  }
+  if (!isRemote || giveUpAtMs === undefined) return refusedVerdict(failure);
   const hint = `Gives up at ${timeOf(giveUpAtMs)} and leaves the agent there; to give up now: \`kubectl annotate ct ${name} ${ABANDON_REMOTE_ANNOTATION}=true\`.`;
   return { status: 'False', reason: Reason.RemoteUnreachable, message: `${failure.message} ${hint}` };
+}
+
+/** Ready while the hub does not let something go. */
+export function refusedVerdict({ message }: Failure): ReadyVerdict {
+  return { status: 'False', reason: Reason.RemovingAgent, message };
 }
 
 export type ReadyVerdict = Pick<ConditionVerdict, 'status' | 'reason' | 'message'>;

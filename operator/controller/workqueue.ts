@@ -71,6 +71,11 @@ export class Workqueue {
     this.addAfter(name, ceilingMs(failures, MIN_BACKOFF_MS, maxBackoffMs));
   }
 
+  /** Whether the name failed and was not well since. */
+  isFailing(name: string): boolean {
+    return this.#failures.has(name);
+  }
+
   /** The name is well again, or gone. */
   forget(name: string): void {
     this.#failures.delete(name);

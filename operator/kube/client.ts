@@ -1,7 +1,8 @@
-import { isNotFound } from './errors.ts';
+import { isNotFound, UnreachableError } from './errors.ts';
 import { jsonLines } from './json-lines.ts';
-import { type KubeList, type ObjectAddress, pathOf, type Resource } from './objects.ts';
-import type { Query, Transport } from './transport.ts';
+import { type KubeList, type ObjectAddress, type ObjectMeta, pathOf, type Resource } from './objects.ts';
+import type { Call, Query, Transport } from './transport.ts';
+import { isMapping } from './yaml-mapping.ts';
 
 /** Content types of the patches we send. */
 export const PatchType = {
@@ -16,7 +17,13 @@ export interface Patch {
   readonly query?: Query;
 }
 
-/** Calls by resource and address; objects are raw JSON. All throw what Transport.call throws. */
+/** One state of one object. */
+export type Version = Pick<ObjectMeta, 'uid' | 'resourceVersion'>;
+
+/**
+ * Calls by resource and address; objects are raw JSON with metadata, and unchecked beyond that. All throw what Transport.call
+ * throws; an answer that no API server gives is an UnreachableError.
+ */
 export interface KubeClient {
   readonly server: string;
   get<T>(resource: Resource, address: ObjectAddress, signal: AbortSignal): Promise<T>;
@@ -27,8 +34,11 @@ export interface KubeClient {
   /** PUT: with metadata.resourceVersion in the body it fails when somebody was faster. */
   replace<T>(resource: Resource, address: ObjectAddress, body: unknown, signal: AbortSignal): Promise<T>;
   patch<T>(resource: Resource, address: ObjectAddress, patch: Patch, signal: AbortSignal): Promise<T>;
-  /** Resolves true when the object was there, false when it was gone already. */
-  delete(resource: Resource, address: ObjectAddress, signal: AbortSignal): Promise<boolean>;
+  /**
+   * Resolves true when the object was there, false when it was gone already. With `seen` only what was seen is deleted:
+   * an ApiError Conflict tells of anything else.
+   */
+  delete(resource: Resource, address: ObjectAddress, signal: AbortSignal, seen?: Version): Promise<boolean>;
   /** Events as they come, unchecked, until the server closes or the signal aborts. */
   watch(resource: Resource, address: ObjectAddress, query: Query, signal: AbortSignal): AsyncIterable<unknown>;
   close(): Promise<void>;
@@ -36,7 +46,14 @@ export interface KubeClient {
 
 /** A client over a transport. */
 export function createClient(transport: Transport): KubeClient {
-  const call: Transport['call'] = (request, signal) => transport.call(request, signal);
+  const call = async (request: Call, signal: AbortSignal): Promise<unknown> => {
+    const answer = await transport.call(request, signal);
+    return isObject(answer) ? answer : strange(transport, request);
+  };
+  const listCall = async (request: Call, signal: AbortSignal): Promise<unknown> => {
+    const answer = await call(request, signal);
+    return isListOfObjects(answer) ? answer : strange(transport, request);
+  };
   const client: KubeClient = {
     server: transport.server,
     get: <T>(resource: Resource, address: ObjectAddress, signal: AbortSignal) =>
@@ -50,16 +67,17 @@ export function createClient(transport: Transport): KubeClient {
       }
     },
     list: <T>(resource: Resource, address: ObjectAddress, query: Query, signal: AbortSignal) =>
-      call({ method: 'GET', path: pathOf(resource, address), query }, signal) as Promise<KubeList<T>>,
+      listCall({ method: 'GET', path: pathOf(resource, address), query }, signal) as Promise<KubeList<T>>,
     create: <T>(resource: Resource, { name: _, ...address }: ObjectAddress, body: unknown, signal: AbortSignal) =>
       call({ method: 'POST', path: pathOf(resource, address), body }, signal) as Promise<T>,
     replace: <T>(resource: Resource, address: ObjectAddress, body: unknown, signal: AbortSignal) =>
       call({ method: 'PUT', path: pathOf(resource, address), body }, signal) as Promise<T>,
     patch: <T>(resource: Resource, address: ObjectAddress, { type, body, query }: Patch, signal: AbortSignal) =>
       call({ method: 'PATCH', path: pathOf(resource, address), body, query, contentType: type }, signal) as Promise<T>,
-    async delete(resource, address, signal) {
+    async delete(resource, address, signal, seen) {
+      const body = seen === undefined ? {} : { body: deleteOptions(seen) };
       try {
-        await call({ method: 'DELETE', path: pathOf(resource, address) }, signal);
+        await call({ method: 'DELETE', path: pathOf(resource, address), ...body }, signal);
         return true;
       } catch (error) {
         if (isNotFound(error)) return false;
@@ -75,4 +93,22 @@ export function createClient(transport: Transport): KubeClient {
     close: () => transport.close(),
   };
   return client;
+}
+
+function deleteOptions({ uid, resourceVersion }: Version) {
+  return { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid, resourceVersion } };
+}
+
+function isObject(answer: unknown): boolean {
+  return isMapping(answer) && isMapping(answer['metadata']);
+}
+
+function isListOfObjects(answer: unknown): boolean {
+  const items = isMapping(answer) ? answer['items'] : undefined;
+  return Array.isArray(items) && items.every(isObject);
+}
+
+function strange({ server }: Transport, { method, path }: Call): never {
+  const cause = new Error('what answers is no API server: its answer is no object of Kubernetes');
+  throw new UnreachableError(`${method} ${server}${path}`, { cause });
 }

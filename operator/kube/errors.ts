@@ -38,11 +38,6 @@ export class UnreachableError extends Error {
   override readonly name = 'UnreachableError';
 }
 
-/** Trying again cannot help before the spec or the operator's rights change. */
-export class TerminalError extends Error {
-  override readonly name = 'TerminalError';
-}
-
 /** An error answer as an ApiError, whether its body is a Status or a proxy's page. */
 export function apiErrorOf(status: number, body: string, retryAfter: string | undefined): ApiError {
   const parsed = parseStatus(body);
@@ -75,7 +70,6 @@ export function isExpired(error: unknown): boolean {
 
 /** The API server refused for good: retries wait for a change, not for time. */
 export function isTerminal(error: unknown): boolean {
-  if (error instanceof TerminalError) return true;
   return error instanceof ApiError && (error.status === 400 || error.status === 422);
 }
 

@@ -187,7 +187,9 @@ describeOnHub('integration/controller-remote', function () {
     it('delays no other tunnel', async () => {
       await relay.cut();
       await create('waits', 'reachable');
-      await fixture.has('waits', 'Ready', 'ClusterUnreachable');
+      await fixture.has('waits', 'AgentAvailable', 'ClusterUnreachable');
+      const { message } = await fixture.has('waits', 'Ready', 'NeverConnected');
+      expect(message).to.contain('is Unknown: https://127.0.0.1');
       await fixture.create('beside');
       await until('the Local agent', async () => (await fixture.made('beside')) === 4);
       await fixture.remove('waits');

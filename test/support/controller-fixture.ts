@@ -45,6 +45,8 @@ export class ControllerFixture {
   readonly writes: string[] = [];
   /** Of the next controller: restart() makes one. */
   remoteRemovalTimeoutMs = 300_000;
+  /** Called before each of these changes: what it throws is the hub's answer. */
+  disturb: (write: string) => void = () => {};
   controller: Controller;
   readonly #operator: KubeClient;
   #events: EventRecorder;
@@ -220,9 +222,12 @@ export class ControllerFixture {
     const ignored: readonly Resource[] = [RESOURCES.lease, RESOURCES.event];
     const counted = (verb: Change) => {
       const call = client[verb] as (...args: unknown[]) => Promise<unknown>;
-      return (resource: Resource, address: Partial<Address>, ...rest: unknown[]) => {
+      return async (resource: Resource, address: Partial<Address>, ...rest: unknown[]) => {
         const { namespace = '', name = '' } = address;
-        if (!ignored.includes(resource)) this.writes.push(`${verb} ${resource.kind} ${namespace}/${name}`);
+        const write = `${verb} ${resource.kind} ${namespace}/${name}`;
+        if (ignored.includes(resource)) return call(resource, address, ...rest);
+        this.writes.push(write);
+        this.disturb(write);
         return call(resource, address, ...rest);
       };
     };

@@ -34,7 +34,7 @@ class EmptyServer implements Transport {
     signal.throwIfAborted();
     this.calls++;
     if (this.isDead) throw new UnreachableError(`${method} ${path}`, { cause: new Error('connect ECONNREFUSED') });
-    return query?.['limit'] === undefined ? {} : { metadata: { resourceVersion: '1' }, items: [] };
+    return query?.['limit'] === undefined ? { metadata: {} } : { metadata: { resourceVersion: '1' }, items: [] };
   }
 
   async stream({ method, path }: Call, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {

@@ -44,7 +44,7 @@ describe('operator/controller/conditions', () => {
   it('has every condition on the first visit', () => {
     const seen = observation({ hasKey: false, deployment: undefined, sessions: none });
     expect(brief(seen)).to.deep.equal({
-      Ready: 'Unknown/NotAttempted',
+      Ready: 'False/NeverConnected',
       Accepted: 'True/SpecAccepted',
       CredentialsReady: 'Unknown/NotAttempted',
       AgentAvailable: 'Unknown/NotAttempted',
@@ -109,30 +109,48 @@ describe('operator/controller/conditions', () => {
     expect(brief(seen)).not.to.have.property('Stalled');
   });
 
-  it('is not Ready for a cluster that does not answer when no session is open', () => {
-    const seen = observation({ spec: kubeconfig, failure: silent, sessions: none });
-    expect(brief(seen)).to.include({ Ready: 'Unknown/ClusterUnreachable', Connected: 'False/NeverConnected' });
-  });
-
-  it('is not Ready for a cluster that does not answer when the API server behind the session is sick', () => {
+  describe('Ready of an agent whose cluster does not answer', () => {
     const { sessions } = observation();
-    const upstream = { healthy: false, reason: 'Refused', message: 'refused', observedAtMs: 99_000 };
-    const seen = observation({ spec: kubeconfig, failure: silent, sessions: { ...sessions, upstream } });
-    expect(brief(seen)).to.include({ Ready: 'Unknown/ClusterUnreachable', UpstreamHealthy: 'False/Refused' });
+    const upstream = { healthy: false, reason: 'Refused', message: 'connection refused', observedAtMs: 99_000 };
+    const sick = { ...sessions, upstream };
+    const settling = { ...none, settlingUntilMs: 100_001 };
+    const unplaced = { hasKey: false, deployment: undefined };
+    const lost = { time: '2026-01-01T00:00:00Z', reason: 'no answer for 30 s' };
+    const table: readonly (readonly [what: string, changes: Partial<Observation>, ready: string])[] = [
+      ['while requests get through', {}, 'True/RequestsGetThrough'],
+      ['with no session', { sessions: none }, 'False/NeverConnected'],
+      ['with no session any more', { sessions: { ...none, lastDisconnect: lost } }, 'False/SessionLost'],
+      ['with no session yet, and no token', { ...unplaced, sessions: none }, 'False/NeverConnected'],
+      ['while agents may be on their way back', { sessions: settling }, 'Unknown/ClusterUnreachable'],
+      ['with a sick API server behind the session', { sessions: sick }, 'False/Refused'],
+      ['with evidence that is too old', { nowMs: 130_000 }, 'Unknown/ClusterUnreachable'],
+    ];
+    for (const [what, changes, ready] of table) {
+      it(`is ${ready} ${what}`, () => {
+        const seen = observation({ spec: kubeconfig, failure: silent, ...changes });
+        expect(brief(seen)['Ready']).to.equal(ready);
+        if (!ready.startsWith('True')) expect(messageOf(seen, 'Ready'), 'the cause').to.contain(silent.message);
+      });
+    }
+
+    it('begins with what is False, and then tells the Unknown before it', () => {
+      const seen = observation({ spec: kubeconfig, failure: silent, sessions: sick });
+      expect(messageOf(seen, 'Ready')).to.equal(
+        `UpstreamHealthy is False: connection refused AgentAvailable is Unknown: ${silent.message}`,
+      );
+    });
   });
 
-  it('names the silent cluster first when no token was ever issued', () => {
-    const seen = observation({
-      spec: kubeconfig,
-      failure: silent,
-      hasKey: false,
-      deployment: undefined,
-      sessions: none,
-    });
-    expect(brief(seen)).to.include({
-      Ready: 'Unknown/ClusterUnreachable',
-      CredentialsReady: 'Unknown/ClusterUnreachable',
-    });
+  it('puts a silent cluster on the credentials when no token was ever issued', () => {
+    const seen = observation({ spec: kubeconfig, failure: silent, hasKey: false, sessions: none });
+    expect(brief(seen)).to.include({ CredentialsReady: 'Unknown/ClusterUnreachable' });
+  });
+
+  it('says nothing of what waits for another condition, or comes after it', () => {
+    const first = observation({ hasKey: false, deployment: undefined, sessions: none });
+    expect(messageOf(first, 'Ready')).to.match(/^Connected is False: (?!.* is Unknown)/);
+    const later = observation({ failure: forbidden, nowMs: 130_000 });
+    expect(messageOf(later, 'Ready')).to.equal(`CredentialsReady is False: ${forbidden.message}`);
   });
 
   it('names the quota that keeps every pod from being made', () => {

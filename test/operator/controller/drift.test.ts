@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { mayBeDrift, tunnelsOf } from '../../../operator/controller/drift.ts';
+import { isOnlyStatus, mayBeDrift, tunnelsOf } from '../../../operator/controller/drift.ts';
 import { labelsOf } from '../../../operator/controller/names.ts';
 import type { KubeObject } from '../../../operator/kube/objects.ts';
 
@@ -41,6 +41,31 @@ describe('operator/controller/drift', () => {
   for (const [what, { before, after, isGone = false, isDrift }] of Object.entries(cases)) {
     it(`takes ${what} for ${isDrift ? 'drift' : 'no drift'}`, () => {
       expect(mayBeDrift({ object: after, previous: before, isGone })).to.equal(isDrift);
+    });
+  }
+
+  const user = { annotations: { team: 'a' }, finalizers: ['clustertunnel.io/finalizer'], resourceVersion: '1' };
+  const tunnels: Record<string, { before?: KubeObject; after: KubeObject; isGone?: boolean; isOnly: boolean }> = {
+    'a status that was written': {
+      before: object(user),
+      after: object({ ...user, resourceVersion: '2' }),
+      isOnly: true,
+    },
+    'another spec': { before: object(user), after: object({ ...user, generation: 2 }), isOnly: false },
+    'the annotation of somebody who gives up': {
+      before: object(user),
+      after: object({ ...user, annotations: { abandon: 'true' } }),
+      isOnly: false,
+    },
+    'a deletion': { before: object(user), after: object({ ...user, deletionTimestamp: 'now' }), isOnly: false },
+    'a finalizer that was taken': { before: object(user), after: object({ ...user, finalizers: [] }), isOnly: false },
+    'a namesake': { before: object(user), after: object({ ...user, uid: 'v' }), isOnly: false },
+    'the first that is seen of it': { after: object(user), isOnly: false },
+    'its end': { before: object(user), after: object(user), isGone: true, isOnly: false },
+  };
+  for (const [what, { before, after, isGone = false, isOnly }] of Object.entries(tunnels)) {
+    it(`takes ${what} of a tunnel for ${isOnly ? 'nothing but a status' : 'more than a status'}`, () => {
+      expect(isOnlyStatus({ object: after, previous: before, isGone })).to.equal(isOnly);
     });
   }
 

@@ -86,6 +86,20 @@ describe('operator/controller/failure', () => {
       words: /exceeded quota: small.*raise the quota/,
       isTerminal: false,
     },
+    'a conflict at a remote cluster, where no cache of ours can lag behind': {
+      error: answer(409, 'Conflict', 'admission webhook "x" denied the request'),
+      doing: remote,
+      reason: 'ApplyFailed',
+      words: /webhook "x" denied the request\. Tried again\./,
+      isTerminal: false,
+    },
+    'a refusal among the objects of the operator itself': {
+      error: answer(403, 'Forbidden', 'secrets is forbidden'),
+      doing: { ...hub, namespace: undefined },
+      reason: 'Forbidden',
+      words: /secrets is forbidden\. If the operator lacks the right, apply config\/rbac\.$/,
+      isTerminal: true,
+    },
     'a refused connection': {
       error: new UnreachableError('GET https://remote.example:6443/api', { cause: new Error('connect ECONNREFUSED') }),
       doing: remote,
@@ -133,7 +147,7 @@ describe('operator/controller/failure', () => {
   });
 
   for (const [what, error] of Object.entries({
-    'a conflict': answer(409, 'Conflict', 'the object has been modified'),
+    'a conflict at the hub': answer(409, 'Conflict', 'the object has been modified'),
     'an abort': new Error('the reconcile took too long'),
     'a bug of ours': new TypeError('x is undefined'),
   })) {

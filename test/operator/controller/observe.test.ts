@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { deploymentFacts } from '../../../operator/controller/observe.ts';
+import { type AgentPod, deploymentFacts } from '../../../operator/controller/observe.ts';
 
 const base = {
   apiVersion: 'apps/v1',
@@ -26,6 +26,28 @@ describe('operator/controller/observe', () => {
       isStale: false,
       trouble: 'exceeded quota',
     });
+  });
+
+  const strange: unknown[] = [null, 'a', 7, [], {}, [null], ['a'], [{ message: {} }], { a: 1 }];
+  for (const value of strange) {
+    it(`takes ${JSON.stringify(value)} from a strange API server for nothing`, () => {
+      const counts = { replicas: value, updatedReplicas: value, readyReplicas: value, availableReplicas: value };
+      const deployment = { ...base, spec: counts, status: { ...counts, conditions: value } } as typeof base;
+      const pod = (status: unknown) => ({ metadata: { name: 'p' }, status }) as AgentPod;
+      const pods = [pod(value), pod({ containerStatuses: value, conditions: value })];
+      const facts = deploymentFacts(deployment, pods);
+      expect([facts.desired, facts.updated, facts.ready, facts.available].every(Number.isSafeInteger)).to.equal(true);
+      expect(facts.trouble).to.equal(undefined);
+    });
+  }
+
+  it('keeps of long words the beginning: they must fit a status', () => {
+    const message = 'm'.repeat(1_000_000);
+    const conditions = [{ type: 'ReplicaFailure', status: 'True', message }];
+    expect(deploymentFacts({ ...base, status: { conditions } }, []).trouble).to.have.length.below(1_100);
+    const waiting = { reason: message, message };
+    const pod = { metadata: { name: message }, status: { containerStatuses: [{ state: { waiting } }] } };
+    expect(deploymentFacts(base, [pod]).trouble).to.have.length.below(1_100);
   });
 
   const pods = {

@@ -26,6 +26,13 @@ describe('operator/controller/placed', () => {
     expect(placed.isCurrent('prod', 'a')).to.equal(false);
   });
 
+  it('no longer trusts what was applied before an attempt that did not succeed', () => {
+    const placed = new Placed(new ManualClock());
+    placed.begin('prod', 'a')();
+    placed.begin('prod', 'b');
+    expect(placed.isCurrent('prod', 'a')).to.equal(false);
+  });
+
   it('applies again after ten minutes', () => {
     const clock = new ManualClock();
     const placed = new Placed(clock);
