@@ -45,6 +45,11 @@ export class SlowDownload {
     return download;
   }
 
+  /** Takes nothing more until finish(). */
+  rest(): void {
+    clearInterval(this.#sips);
+  }
+
   /** Reads the rest as fast as it comes. */
   finish(): Promise<Downloaded> {
     this.#allow(Number.POSITIVE_INFINITY);

@@ -54,12 +54,15 @@ export interface Asked {
 export function sendError({ request, response }: Asked, error: TunnelError, traceId: string, tunnel?: string): void {
   if (response.headersSent || response.destroyed) return;
   const answer = errorAnswer(error, traceId, tunnel);
-  writeHead(response, answer.status, [...answer.headers, ...closing({ request, response }, answer.isLast)]);
+  // A client that was not told to send its body may not: what it sends next must not be taken for it.
+  const isLast = answer.isLast || awaitsContinue(request);
+  const isHttp1 = response instanceof ServerResponse;
+  writeHead(response, answer.status, isLast && isHttp1 ? [...answer.headers, 'connection', 'close'] : answer.headers);
   response.end(answer.body);
 }
 
 /** Answers with a JSON document of the gateway's own; HEAD gets the same head alone. */
-export function sendJson({ request, response }: Asked, document: object, traceId: string): void {
+export function sendJson(response: ClientResponse, document: object, method: string, traceId: string): void {
   if (response.destroyed) return;
   const body = `${JSON.stringify(document)}\n`;
   writeHead(response, 200, [
@@ -71,17 +74,9 @@ export function sendJson({ request, response }: Asked, document: object, traceId
     'no-cache, private',
     'x-trace-id',
     traceId,
-    ...closing({ request, response }),
   ]);
-  if (request.method === 'HEAD') response.end();
+  if (method === 'HEAD') response.end();
   else response.end(body);
-}
-
-/** Says that the connection ends with this answer, to clients of HTTP/1.1, if it does. */
-function closing({ request, response }: Asked, isLast = false): RawHeaders {
-  if (!(response instanceof ServerResponse)) return [];
-  // A client that was not told to send its body may not: what it sends next must not be taken for it.
-  return isLast || awaitsContinue(request) ? ['connection', 'close'] : [];
 }
 
 /** Cuts an answer that has begun: the client must see an error, never a clean end. */

@@ -103,7 +103,7 @@ export class Handler {
     const { method, traceId } = client;
     const ask = () => clusters.list(line);
     this.#enter(client, ask, ({ user, list }) => {
-      sendJson({ request, response }, list, traceId);
+      sendJson(response, list, method, traceId);
       discardBody(request, response, clock);
       cutUntaken(response, clock);
       log.info('audit', listingLine({ traceId, user, method }, list.items.length));
