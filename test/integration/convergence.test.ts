@@ -16,7 +16,7 @@ import { adminKubeconfig, tokenKubeconfig } from '../support/remote-secret.ts';
 const CONFIG = fileURLToPath(new URL('../../config/default', import.meta.url));
 /** CONVERGENCE_SEED=… plays other histories, CONVERGENCE_RUNS=… more of them. */
 const SEED = Number(process.env['CONVERGENCE_SEED'] ?? 20_261);
-const RUNS = Number(process.env['CONVERGENCE_RUNS'] ?? 12);
+const RUNS = Number(process.env['CONVERGENCE_RUNS'] ?? 8);
 
 describeOnHub('integration/convergence', function () {
   this.timeout(120_000 + RUNS * 10_000);

@@ -63,9 +63,7 @@ function stepAt(at: ClusterName): fc.Arbitrary<Step> {
 function byHandAt(at: ClusterName): fc.Arbitrary<ByHand> {
   const made = fc.constantFrom(...madeFor(at));
   const editObject = made.chain((each) =>
-    fc
-      .constantFrom(...patchesOf(each), ...LABEL_PATCHES)
-      .map((patch): ByHand => ({ do: 'editObject', made: each, patch })),
+    fc.constantFrom(...patchesOf(each)).map((patch): ByHand => ({ do: 'editObject', made: each, patch })),
   );
   return fc.oneof(
     { weight: 5, arbitrary: specPatchAt(at).map((patch): ByHand => ({ do: 'editSpec', patch })) },
@@ -151,7 +149,10 @@ function impostorsOf(made: Made): ByHand[] {
 }
 
 function patchesOf(made: Made): readonly object[] {
-  return made === theKeys ? KEY_PATCHES : (PATCHES[made.resource.kind] ?? []);
+  if (made === theKeys) return [...KEY_PATCHES, ...LABEL_PATCHES];
+  const own = PATCHES[made.resource.kind] ?? [];
+  // The role is nobody's in particular: it has none of these labels.
+  return made.resource === RESOURCES.clusterRole ? own : [...own, ...LABEL_PATCHES];
 }
 
 function faultAt(at: ClusterName): fc.Arbitrary<Fault> {

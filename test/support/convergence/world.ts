@@ -1,8 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { decodeAgentKeys, MAX_KEYS_PER_TUNNEL } from '../../../crds/agent-token.ts';
 import type { ClusterTunnel, SpecInput } from '../../../crds/types.ts';
 import { tokenIn } from '../../../operator/controller/credentials.ts';
-import { AGENT_CLUSTER_ROLE, MANAGED_BY, ownerOf } from '../../../operator/controller/names.ts';
 import type { SessionFacts } from '../../../operator/controller/observe.ts';
 import { type KubeClient, PatchType } from '../../../operator/kube/client.ts';
 import { isConflict, isNotFound } from '../../../operator/kube/errors.ts';
@@ -14,6 +12,7 @@ import { agentSecretAt, deploymentAt, describeMade, type Made, madeFor, TUNNEL, 
 import { normalised, type Snapshot } from './normalise.ts';
 import { OPERATOR_NAMESPACE, OperatorProcess } from './operator-process.ts';
 import { scaledClock } from './scaled-clock.ts';
+import { checkKeys, isStranger } from './verdicts.ts';
 
 export interface WorldOptions {
   /** May do everything at the hub. */
@@ -247,25 +246,9 @@ export class World {
   }
 }
 
-interface Fixed extends KubeObject {
-  readonly immutable?: boolean;
-  readonly type?: string;
-  readonly roleRef?: { readonly name: string };
-  readonly spec?: { readonly selector?: { readonly matchLabels: Readonly<Record<string, string>> } };
-}
-
 interface Rolling extends KubeObject {
   readonly spec: { readonly replicas?: number };
   readonly status?: unknown;
-}
-
-/** One of the impostors of steps.ts, without the labels that would let operators remove it. */
-function isStranger(object: KubeObject): boolean {
-  const { tunnel, managedBy } = ownerOf(object);
-  if (tunnel === TUNNEL && managedBy === MANAGED_BY) return false;
-  const { immutable, type = 'Opaque', roleRef, spec } = object as Fixed;
-  const isOther = roleRef !== undefined && roleRef.name !== AGENT_CLUSTER_ROLE;
-  return immutable === true || type !== 'Opaque' || isOther || spec?.selector?.matchLabels['app'] !== undefined;
 }
 
 /** The object was changed or removed meanwhile: such is life. */
@@ -276,15 +259,4 @@ function unlessPassed(error: unknown): void {
 /** What was heard of the API server was heard just now. */
 function fresh(facts: SessionFacts, nowMs: number): SessionFacts {
   return facts.upstream === undefined ? facts : { ...facts, upstream: { ...facts.upstream, observedAtMs: nowMs } };
-}
-
-/** @throws Error when there are other keys than a few of this very tunnel. */
-function checkKeys({ metadata: { uid } }: ClusterTunnel, secret: DataObject | undefined): void {
-  const keys = decodeAgentKeys(secret?.data);
-  const count = Object.keys(secret?.data ?? {}).length;
-  if (count !== keys.length) throw new Error('a key is damaged');
-  if (count > MAX_KEYS_PER_TUNNEL) throw new Error(`${count} keys are valid`);
-  if (keys.some(({ tunnel, tunnelUid }) => tunnelUid !== uid || tunnel !== TUNNEL)) {
-    throw new Error('a key is of another tunnel');
-  }
 }
