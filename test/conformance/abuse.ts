@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { type AbuseKind, ALLOWANCES } from '../../tunnel/flow/abuse.ts';
 import { ErrorCode, FrameType } from '../../tunnel/wire/codes.ts';
 import type { Frame } from '../../tunnel/wire/frame.ts';
 import type { RequestHead } from '../../tunnel/wire/head.ts';
@@ -73,6 +74,23 @@ const AGAINST_AGENT: readonly (readonly [sentence: string, frames: readonly Fram
   ['HEALTH, which only agents send', [{ type: FrameType.Health, document: {} }], ErrorCode.Protocol],
   ['a second WELCOME', [{ type: FrameType.Welcome, document: {} }], ErrorCode.Protocol],
   ['DATA after its end', [data(3, 'x', true), data(3)], ErrorCode.Protocol],
+];
+
+/** What an agent may not send without end. Stream 1 is open. */
+const FLOODS_AT_GATEWAY: readonly (readonly [kind: AbuseKind, frame: Frame])[] = [
+  ['ping', { type: FrameType.Ping, token: 1 }],
+  ['pong', { type: FrameType.Pong, token: 99 }],
+  ['health', { type: FrameType.Health, document: {} }],
+  ['smallWindow', { type: FrameType.Window, streamId: 1, creditBytes: 1 }],
+  ['informational', head(1, 103)],
+];
+
+/** What a gateway may not send without end. Stream 3 is open. */
+const FLOODS_AT_AGENT: readonly (readonly [kind: AbuseKind, frame: Frame])[] = [
+  ['ping', { type: FrameType.Ping, token: 1 }],
+  ['config', { type: FrameType.Config, document: {} }],
+  ['emptyData', data(3, '')],
+  ['smallWindow', { type: FrameType.Window, streamId: 3, creditBytes: 4_095 }],
 ];
 
 /** A peer that breaks rules ends its session, and takes nothing with it. */
@@ -164,21 +182,48 @@ export function describeAbuse(pair: () => Promise<Line>): void {
 
     it('answers every PING of a peer that reads', async () => {
       const { line, gateway, stranger } = await besideGateway();
-      const pings = Array.from({ length: 3_000 }, (_, token): Frame => ({ type: FrameType.Ping, token }));
+      const pings = Array.from({ length: 15 }, (_, token): Frame => ({ type: FrameType.Ping, token }));
       stranger.say(...pings);
       await line.settle();
       expect(stranger.all(FrameType.Pong).map(({ token }) => token)).to.deep.equal(pings.map((_, token) => token));
       expect(gateway.ends).to.have.length(0);
     });
 
-    it('ends with ABUSE, and nothing worse, when more answers wait than a peer may cause', async () => {
+    for (const [kind, frame] of FLOODS_AT_GATEWAY) {
+      it(`ends with ABUSE, and nothing worse, over a flood of ${kind}`, async () => {
+        const { line, gateway, stranger } = await besideGateway();
+        const { burst } = ALLOWANCES[kind];
+        stranger.flood(frame, burst - 2);
+        await line.settle();
+        expect(gateway.ends, 'a burst is no flood').to.have.length(0);
+        stranger.flood(frame, 4);
+        await line.settle();
+        expect(gateway.end.code).to.equal(ErrorCode.Abuse);
+        expectNothingLeft(gateway);
+      });
+    }
+
+    it('ends the session over SLOTS that announces none', async () => {
       const { line, gateway, stranger } = await besideGateway();
-      // In one turn: no answer can be written in between, as when the peer does not read.
-      const flood = Array.from({ length: 9_000 }, (_, token): Frame => ({ type: FrameType.Ping, token }));
-      stranger.say(...flood);
+      stranger.say({ type: FrameType.Slots, slots: { ordinary: 0, longRunning: 0 } });
+      await line.settle();
+      expect(gateway.end.code).to.equal(ErrorCode.Protocol);
+    });
+
+    it('ends the session over more free slots than any agent has', async () => {
+      const { line, gateway, stranger } = await besideGateway();
+      stranger.say({ type: FrameType.Slots, slots: { ordinary: 65_536, longRunning: 0 } });
       await line.settle();
       expect(gateway.end.code).to.equal(ErrorCode.Abuse);
       expectNothingLeft(gateway);
+    });
+
+    it('skips a frame type of a newer peer', async () => {
+      const { line, gateway, owner, stranger } = await besideGateway();
+      stranger.sayBytes(Buffer.from('000003' + 'c0' + '07' + '00000009' + '010203', 'hex'));
+      stranger.say(head(1, 200, true));
+      await line.settle();
+      expect([gateway.ends.length, owner.ends]).to.deep.equal([0, 1]);
     });
   });
 
@@ -192,6 +237,27 @@ export function describeAbuse(pair: () => Promise<Line>): void {
       await line.settle();
       return { line, agent, stranger };
     };
+
+    for (const [kind, frame] of FLOODS_AT_AGENT) {
+      it(`ends with ABUSE, and nothing worse, over a flood of ${kind}`, async () => {
+        const { line, agent, stranger } = await besideAgent();
+        stranger.flood(frame, ALLOWANCES[kind].burst + 2);
+        await line.settle();
+        expect(agent.end.code).to.equal(ErrorCode.Abuse);
+        expectNothingLeft(agent);
+      });
+    }
+
+    it('ends with ABUSE over frames that may be skipped, when they do not end', async () => {
+      const { line, agent, stranger } = await besideAgent();
+      const skipped = Buffer.from(`000000${'ff'}00${'00000000'}`, 'hex');
+      stranger.sayBytes(Buffer.concat(Array.from({ length: ALLOWANCES.unknownType.burst }, () => skipped)));
+      await line.settle();
+      expect(agent.ends).to.have.length(0);
+      stranger.sayBytes(Buffer.concat([skipped, skipped]));
+      await line.settle();
+      expect(agent.end.code).to.equal(ErrorCode.Abuse);
+    });
 
     for (const [sentence, frames, code] of AGAINST_AGENT) {
       it(`ends the session over ${sentence}`, async () => {

@@ -5,6 +5,7 @@ import { AgentSession } from '../../tunnel/session/agent-session.ts';
 import { GatewaySession } from '../../tunnel/session/gateway-session.ts';
 import type { SessionEnd } from '../../tunnel/session/session.ts';
 import { DEFAULT_SETTINGS, type SessionSettings } from '../../tunnel/session/settings.ts';
+import { Slabs } from '../../tunnel/session/slabs.ts';
 import type { Stream, StreamEvents } from '../../tunnel/session/stream.ts';
 import type { Transport } from '../../tunnel/session/transport.ts';
 import { FrameType } from '../../tunnel/wire/codes.ts';
@@ -13,6 +14,7 @@ import type { Document, Goaway, Hello, Slots, Welcome } from '../../tunnel/wire/
 import { encode, packMessage } from '../../tunnel/wire/encode.ts';
 import type { Frame } from '../../tunnel/wire/frame.ts';
 import type { RawHeaders, RequestHead, ResponseHead } from '../../tunnel/wire/head.ts';
+import { MESSAGE_TARGET_BYTES } from '../../tunnel/wire/limits.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 /** Two joined transports, and how to know that nothing moves between them. */
@@ -149,6 +151,7 @@ export class GatewayEnd {
       budget,
       settings: { ...DEFAULT_SETTINGS, ...settings },
       random: () => 0.5,
+      slabs: new Slabs({ isPoisoned: true }),
       sessionId: 'session',
       replicaId: 'replica',
       gatewayVersion: '0.1.0',
@@ -204,6 +207,7 @@ export class AgentEnd {
       budget,
       settings: { ...DEFAULT_SETTINGS, ...settings },
       random: () => 0.5,
+      slabs: new Slabs({ isPoisoned: true }),
       hello: { ...HELLO, ...hello },
       events: {
         onReady: (welcome) => this.#alive().readies.push(welcome),
@@ -266,6 +270,15 @@ export class Stranger {
 
   sayBytes(message: Uint8Array): void {
     this.#transport.send(message, () => {});
+  }
+
+  /** The same frame many times, packed like a writer would. */
+  flood(frame: Frame, times: number): void {
+    const bytes = packMessage([encode(frame)]);
+    const perMessage = Math.max(1, Math.floor(MESSAGE_TARGET_BYTES / bytes.length));
+    for (let left = times; left > 0; left -= perMessage) {
+      this.sayBytes(Buffer.concat(Array.from({ length: Math.min(left, perMessage) }, () => bytes)));
+    }
   }
 
   hello(hello: Partial<Hello> = {}): void {

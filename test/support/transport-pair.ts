@@ -132,8 +132,10 @@ class End implements PairEnd {
     for (;;) {
       const parcel = this.#isStalled || this.#isClosed ? undefined : this.#parcels.shift();
       if (parcel === undefined) break;
+      // As a system does: the sender may use its memory again once it is written.
+      const message = Buffer.from(parcel.message);
       parcel.written();
-      this.peer?.receive(parcel.message);
+      this.peer?.receive(message);
     }
     if (this.#closeReason === undefined || this.#isStalled) return;
     this.peer?.cut(this.#closeReason);

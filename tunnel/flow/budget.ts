@@ -44,6 +44,12 @@ export class Budget {
     this.#grownBytes -= grownBytes;
   }
 
+  /** Takes back growth that a window no longer needs. */
+  shrink(bytes: number): void {
+    if (bytes > this.#grownBytes) throw new RangeError('gave back more than had grown');
+    this.#grownBytes -= bytes;
+  }
+
   /** Lets a window grow by at most `wantedBytes`; returns how much, 0 when the pool is empty. */
   grow(wantedBytes: number): number {
     const poolBytes = this.#limitBytes * GROWTH_SHARE - this.#grownBytes;

@@ -3,6 +3,9 @@ import type { Budget } from './budget.ts';
 
 /** Credit goes back once this share of the window was consumed. Source: quic-go, WindowUpdateThreshold. */
 const REFRESH_SHARE = 0.25;
+/** A window of which half lasts longer than this, and than many round trips, is larger than its reader needs. */
+const IDLE_MS = 1_000;
+const IDLE_ROUND_TRIPS = 16;
 /** A round trip shorter than the two event loops that serve it says nothing about what is under way. */
 const SHORTEST_RTT_MS = 2;
 
@@ -60,7 +63,7 @@ export class ReceiveWindow {
     this.#unsentBytes += bytes;
     this.#epochBytes += bytes;
     if (this.#unsentBytes < this.#sizeBytes * REFRESH_SHARE) return 0;
-    const creditBytes = this.#unsentBytes + this.#growth(facts);
+    const creditBytes = this.#unsentBytes + this.#resize(facts);
     this.#advertisedBytes += creditBytes;
     this.#unsentBytes = 0;
     return creditBytes;
@@ -74,16 +77,35 @@ export class ReceiveWindow {
   }
 
   /**
-   * Doubles the window when a share of it was consumed faster than four such shares of a round trip:
-   * then the window, not the consumer, was the limit. Source: quic-go, maybeAdjustWindowSize.
+   * Doubles the window when a share of it was consumed faster than four such shares of a round trip: then the window, not the
+   * consumer, was the limit (source: quic-go, maybeAdjustWindowSize). A reader that is slow or was idle gives growth back, out of
+   * the credit that it would return now: credit once given cannot be taken away. Returns what to add to that credit.
    */
-  #growth({ nowMs, minRttMs, maxBytes }: GrowthFacts): number {
+  #resize({ nowMs, minRttMs, maxBytes }: GrowthFacts): number {
     const share = this.#epochBytes / this.#sizeBytes;
-    if (share < 0.5 || this.#isReleased) return 0;
-    const isLimit = nowMs - this.#epochStartMs < 4 * share * Math.max(minRttMs, SHORTEST_RTT_MS);
+    const tookMs = nowMs - this.#epochStartMs;
+    const rttMs = Math.max(minRttMs, SHORTEST_RTT_MS);
+    if (this.#isReleased) return 0;
+    if (tookMs > Math.max(IDLE_MS, IDLE_ROUND_TRIPS * rttMs)) return this.#shrink(nowMs);
+    if (share < 0.5) return 0;
+    this.#beginEpoch(nowMs);
+    return tookMs < 4 * share * rttMs ? this.#grow(maxBytes) : 0;
+  }
+
+  #shrink(nowMs: number): number {
+    this.#beginEpoch(nowMs);
+    const bytes = Math.min(this.#unsentBytes, this.#sizeBytes - INITIAL_WINDOW_BYTES);
+    this.#sizeBytes -= bytes;
+    this.#budget.shrink(bytes);
+    return -bytes;
+  }
+
+  #beginEpoch(nowMs: number): void {
     this.#epochStartMs = nowMs;
     this.#epochBytes = 0;
-    if (!isLimit) return 0;
+  }
+
+  #grow(maxBytes: number): number {
     const grownBytes = this.#budget.grow(Math.max(0, Math.min(this.#sizeBytes, maxBytes - this.#sizeBytes)));
     this.#sizeBytes += grownBytes;
     return grownBytes;

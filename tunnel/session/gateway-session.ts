@@ -1,5 +1,5 @@
 import { ProtocolError } from '../errors.ts';
-import { FrameType } from '../wire/codes.ts';
+import { ErrorCode, FrameType } from '../wire/codes.ts';
 import { type Document, type Goaway, type Hello, helloOf, type Slots } from '../wire/documents.ts';
 import { encode } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
@@ -8,6 +8,9 @@ import { MAX_STREAM_ID } from '../wire/limits.ts';
 import { Session, type SessionEnd, type SessionOptions } from './session.ts';
 import { choose } from './settings.ts';
 import type { Stream } from './stream.ts';
+
+/** Free workers of one pool that a gateway believes in. */
+const MAX_FREE_SLOTS = 65_536;
 
 export interface GatewaySessionEvents {
   /** The handshake is complete: streams may be opened into the announced slots. */
@@ -98,14 +101,23 @@ export class GatewaySession {
       case FrameType.Refused:
         return this.session.streams.receive(frame);
       case FrameType.Slots:
-        this.#free.ordinary += frame.slots.ordinary;
-        this.#free.longRunning += frame.slots.longRunning;
+        this.#receiveSlots(frame.slots);
         return this.#gateway.events.onSlots();
       case FrameType.Health:
         return this.#gateway.events.onHealth(frame.document);
       default:
         throw new ProtocolError(`an agent does not send frame type ${frame.type}`);
     }
+  }
+
+  /** No agent has that many workers; and a SLOTS that adds none says nothing. */
+  #receiveSlots({ ordinary, longRunning }: Slots): void {
+    if (ordinary + longRunning === 0) throw new ProtocolError('SLOTS that announces none');
+    this.#free.ordinary += ordinary;
+    this.#free.longRunning += longRunning;
+    const most = Math.max(this.#free.ordinary, this.#free.longRunning);
+    if (most > MAX_FREE_SLOTS)
+      throw new ProtocolError(`${most} free slots, allowed ${MAX_FREE_SLOTS}`, ErrorCode.Abuse);
   }
 
   #leaving(goaway: Goaway): void {
@@ -127,8 +139,7 @@ export class GatewaySession {
     const hello = helloOf(document);
     const { sessionId, replicaId, gatewayVersion } = this.#gateway;
     const chosen = choose(hello);
-    this.#free.ordinary = hello.slots.ordinary;
-    this.#free.longRunning = hello.slots.longRunning;
+    if (hello.slots.ordinary + hello.slots.longRunning > 0) this.#receiveSlots(hello.slots);
     this.session.document(FrameType.Welcome, { ...chosen, sessionId, replicaId, gatewayVersion });
     this.session.advance('greeted');
     this.#gateway.events.onReady(hello);

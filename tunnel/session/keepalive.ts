@@ -1,4 +1,4 @@
-import type { SessionClock } from './clock.ts';
+import type { Timer } from '../flow/timer.ts';
 
 /** A check that runs this much late says that we were stuck, not that the peer is silent. */
 const LATENESS_MS = 2_000;
@@ -8,7 +8,7 @@ const JITTER_SHARE = 0.2;
 const SILENT_INTERVALS = 3;
 
 export interface KeepaliveOptions {
-  readonly clock: SessionClock;
+  readonly clock: Timer;
   /** Read before each PING: it may change while the session runs. */
   readonly intervalMs: () => number;
   /** 0 <= n < 1. */

@@ -1,8 +1,9 @@
 import type { Budget } from '../flow/budget.ts';
+import type { Timer } from '../flow/timer.ts';
 import type { Goaway } from '../wire/documents.ts';
 import type { Frame } from '../wire/frame.ts';
-import type { SessionClock } from './clock.ts';
 import type { SessionSettings } from './settings.ts';
+import type { Slabs } from './slabs.ts';
 import type { Stream } from './stream.ts';
 import type { Transport } from './transport.ts';
 
@@ -20,11 +21,13 @@ export interface SessionRole {
 
 export interface SessionOptions {
   readonly transport: Transport;
-  readonly clock: SessionClock;
+  readonly clock: Timer;
   /** Of the process: shared by all its sessions. */
   readonly budget: Budget;
   readonly settings: SessionSettings;
   readonly random: () => number;
+  /** Memory for what is sent; the process's own unless told. */
+  readonly slabs?: Slabs;
 }
 
 /** Why a session ended. */

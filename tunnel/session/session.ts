@@ -1,5 +1,7 @@
 import { ProtocolError } from '../errors.ts';
+import { AbuseBudget, type AbuseKind, abuseKindOf } from '../flow/abuse.ts';
 import type { Budget } from '../flow/budget.ts';
+import { Deadlines } from '../flow/deadlines.ts';
 import { ErrorCode, FrameType, nameOf } from '../wire/codes.ts';
 import { decodeMessage } from '../wire/decode.ts';
 import { type Document, type Goaway, goawayOf } from '../wire/documents.ts';
@@ -10,6 +12,7 @@ import { Keepalive } from './keepalive.ts';
 import type { SessionCounts, SessionEnd, SessionOptions, SessionRole } from './role.ts';
 import { advanceSession, type SessionEvent, type SessionState } from './session-state.ts';
 import { HANDSHAKE_TIMEOUT_MS, type SessionSettings } from './settings.ts';
+import { sharedSlabs } from './slabs.ts';
 import { Stream } from './stream.ts';
 import type { StreamPort } from './stream-port.ts';
 import { Streams } from './streams.ts';
@@ -36,6 +39,8 @@ export class Session {
   readonly #port: StreamPort<Stream>;
   readonly #options: SessionOptions;
   readonly #keepalive: Keepalive;
+  readonly #abuse = new AbuseBudget();
+  readonly #deadlines: Deadlines;
   readonly #cancelHandshake: () => void;
   #settings: SessionSettings;
   #state: SessionState = 'greeting';
@@ -45,12 +50,15 @@ export class Session {
   #end: SessionEnd = { code: ErrorCode.None, reason: 'the connection closed' };
 
   constructor(options: SessionOptions, role: SessionRole) {
-    const { transport, clock, random, settings } = options;
+    const { transport, random, settings } = options;
+    const clock = new Deadlines(options.clock);
+    this.#deadlines = clock;
     this.#options = options;
     this.#role = role;
     this.#settings = settings;
     this.writer = new Writer({
       transport,
+      slabs: options.slabs ?? sharedSlabs,
       clock,
       deadlines: () => this.#settings,
       onDead: (error) => this.fail(error),
@@ -161,6 +169,12 @@ export class Session {
     return stream;
   }
 
+  /** Notes a frame that makes us answer or work. @throws ProtocolError ABUSE when the peer sent too many of its kind. */
+  charge(kind: AbuseKind): void {
+    if (this.#abuse.spend(kind, this.#deadlines.nowMs())) return;
+    throw new ProtocolError(`too many frames of kind ${kind}`, ErrorCode.Abuse);
+  }
+
   goaway(code: ErrorCode, reason: string): void {
     const document = { lastStreamId: this.streams.lastId, code, reason: reason.slice(0, 200) };
     this.writer.control(encode({ type: FrameType.Goaway, document }));
@@ -170,7 +184,11 @@ export class Session {
     if (this.#state === 'closed') return;
     this.#keepalive.heard();
     try {
-      decodeMessage(message, (frame) => this.#dispatch(frame));
+      decodeMessage(
+        message,
+        (frame) => this.#dispatch(frame),
+        () => this.charge('unknownType'),
+      );
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.fail(error);
@@ -183,6 +201,8 @@ export class Session {
     if (isGreeting !== (this.#state === 'greeting') && frame.type !== FrameType.Goaway) {
       throw new ProtocolError(`frame type ${frame.type} while ${this.#state}`);
     }
+    const kind = abuseKindOf(frame);
+    if (kind !== undefined) this.charge(kind);
     switch (frame.type) {
       case FrameType.Ping:
         return this.writer.control(encode({ type: FrameType.Pong, token: frame.token }));
@@ -228,11 +248,11 @@ export class Session {
   #closed(reason: string, code: ErrorCode = ErrorCode.None): void {
     if (this.#state === 'closed') return;
     this.advance('closed');
-    this.#cancelHandshake();
     this.#keepalive.stop();
     this.writer.close();
     const end = this.#end.code === ErrorCode.None ? { code, reason } : this.#end;
     this.streams.failAll(end.reason);
+    this.#deadlines.close();
     this.#role.ended(end);
   }
 
@@ -240,10 +260,11 @@ export class Session {
     return {
       budget: this.#options.budget,
       growthFacts: () => ({
-        nowMs: this.#options.clock.nowMs(),
+        nowMs: this.#deadlines.nowMs(),
         minRttMs: this.#keepalive.minRttMs,
         maxBytes: this.#settings.maxWindowBytes,
       }),
+      after: (delayMs, run) => this.#deadlines.after(delayMs, run),
       wake: (stream) => this.writer.wake(stream.outbox),
       credit: (streamId, bytes) => this.writer.credit(streamId, bytes),
       control: (frame) => this.writer.control(frame),

@@ -24,6 +24,8 @@ export interface StreamEvents {
 export interface StreamPort<Owner> {
   readonly budget: Budget;
   growthFacts(): GrowthFacts;
+  /** A deadline in the session's heap; the returned function cancels. It never fires after the session ended. */
+  after(delayMs: number, run: () => void): () => void;
   wake(stream: Owner): void;
   credit(streamId: number, bytes: number): void;
   control(frame: EncodedFrame): void;

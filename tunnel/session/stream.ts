@@ -114,6 +114,11 @@ export class Stream {
     this.#sending = 'ended';
   }
 
+  /** Runs once after `delayMs` unless cancelled by what it returns, or the session ended. */
+  after(delayMs: number, run: () => void): () => void {
+    return this.#port.after(delayMs, run);
+  }
+
   /** Gives credit back: the owner handed `bytes` on, and they are gone from here. */
   consume(bytes: number): void {
     if (this.#receiving === 'reset') return;

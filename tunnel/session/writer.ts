@@ -1,11 +1,12 @@
 import { ProtocolError } from '../errors.ts';
 import { Lanes } from '../flow/lanes.ts';
+import type { Timer } from '../flow/timer.ts';
 import { ErrorCode, FrameType } from '../wire/codes.ts';
 import type { Slots } from '../wire/documents.ts';
 import { type EncodedFrame, encode, encodedBytes, packMessage } from '../wire/encode.ts';
 import { MAX_WINDOW_BYTES, MESSAGE_TARGET_BYTES } from '../wire/limits.ts';
-import type { SessionClock } from './clock.ts';
 import type { Outbox } from './outbox.ts';
+import type { Slabs } from './slabs.ts';
 import type { Transport } from './transport.ts';
 
 /** At most this much is handed to the connection and not yet taken by the system: what a heartbeat may have to wait for. */
@@ -22,7 +23,8 @@ export interface WriteDeadlines {
 
 export interface WriterOptions {
   readonly transport: Transport;
-  readonly clock: SessionClock;
+  readonly slabs: Slabs;
+  readonly clock: Timer;
   readonly deadlines: () => WriteDeadlines;
   /** The session is dead: writes do not move, or control frames pile up. */
   readonly onDead: (error: ProtocolError) => void;
@@ -37,6 +39,7 @@ export class Writer {
   readonly #lanes = new Lanes<Outbox>();
   readonly #control: EncodedFrame[] = [];
   readonly #credits = new Map<number, number>();
+  readonly #allocate: (bytes: number) => Buffer;
   #slots: Slots | undefined;
   #handedBytes = 0;
   #isScheduled = false;
@@ -47,6 +50,7 @@ export class Writer {
 
   constructor(options: WriterOptions) {
     this.#options = options;
+    this.#allocate = (bytes) => options.slabs.take(bytes);
   }
 
   /** Frames and bytes that wait, for the counters. */
@@ -101,7 +105,7 @@ export class Writer {
     if (this.#isClosed) return;
     const nowMs = this.#options.clock.nowMs();
     const next = () => this.#nextControl();
-    for (let frames = gather(next); frames.length > 0; frames = gather(next)) this.#hand(packMessage(frames), nowMs);
+    for (let frames = gather(next); frames.length > 0; frames = gather(next)) this.#hand(frames, nowMs);
   }
 
   close(): void {
@@ -138,7 +142,7 @@ export class Writer {
     while (this.#handedBytes < HANDED_LIMIT_BYTES) {
       const frames = gather(next);
       if (frames.length === 0) break;
-      this.#hand(packMessage(frames), nowMs);
+      this.#hand(frames, nowMs);
       // Control goes first, so this message took some: what is left waits since now.
       this.#controlSinceMs = this.#hasControl ? nowMs : undefined;
     }
@@ -159,12 +163,14 @@ export class Writer {
     return undefined;
   }
 
-  #hand(message: Uint8Array, nowMs: number): void {
+  #hand(frames: readonly EncodedFrame[], nowMs: number): void {
+    const message = packMessage(frames, this.#allocate);
     this.#handedBytes += message.length;
     this.#handedSinceMs ??= nowMs;
     this.#cancelCheck ??= this.#armCheck();
     this.#options.transport.send(message, () => {
       this.#handedBytes -= message.length;
+      this.#options.slabs.give(message);
       this.#handedSinceMs = this.#handedBytes === 0 ? undefined : this.#options.clock.nowMs();
       if (!this.#isClosed) this.#schedule();
     });

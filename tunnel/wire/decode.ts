@@ -7,6 +7,8 @@ import type { Frame } from './frame.ts';
 import { decodeRequestHead, decodeResponseHead, decodeTrailers } from './head.ts';
 import { FRAME_HEADER_BYTES, MAX_STREAM_ID, MAX_WINDOW_BYTES } from './limits.ts';
 
+type DataFrame = Extract<Frame, { type: typeof FrameType.Data }>;
+
 /** Flags each type may carry. */
 const ALLOWED_FLAGS: Readonly<Record<number, number>> = {
   [FrameType.Data]: Flag.End,
@@ -26,11 +28,15 @@ const SESSION_TYPES: ReadonlySet<number> = new Set([
   FrameType.Goaway,
 ]);
 
+/** DATA that is a smaller part of its message is copied: who keeps a view keeps the whole message. */
+const LEAST_VIEW_SHARE = 1 / 4;
+
 /**
- * Hands every frame of one WebSocket message to `receive`, in order. DATA is a view into the message, not a copy.
+ * Hands every frame of one WebSocket message to `receive`, in order. DATA is a view into the message, unless the message is
+ * more than four times as long. Frames of types that may be skipped are only told to `skip`.
  * @throws ProtocolError when a frame breaks a rule; frames before it were delivered.
  */
-export function decodeMessage(message: Uint8Array, receive: (frame: Frame) => void): void {
+export function decodeMessage(message: Uint8Array, receive: (frame: Frame) => void, skip: () => void = () => {}): void {
   const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
   let at = 0;
   while (at < bytes.length) {
@@ -47,7 +53,8 @@ export function decodeMessage(message: Uint8Array, receive: (frame: Frame) => vo
     }
     const frame = decodeFrame(type, flags, streamId, bytes.subarray(at, at + length));
     at += length;
-    if (frame !== undefined) receive(frame);
+    if (frame === undefined) skip();
+    else receive(frame.type === FrameType.Data ? unpinned(frame, bytes.length) : frame);
   }
 }
 
@@ -70,6 +77,11 @@ function decodeFrame(type: number, flags: number, streamId: number, payload: Uin
     throw new ProtocolError(`frame type ${type} names stream ${streamId}, allowed 1 to ${MAX_STREAM_ID}`);
   }
   return decodeStreamFrame(type, flags, streamId, payload);
+}
+
+function unpinned(frame: DataFrame, messageBytes: number): DataFrame {
+  if (frame.data.length >= messageBytes * LEAST_VIEW_SHARE) return frame;
+  return { ...frame, data: Buffer.from(frame.data) };
 }
 
 function decodeStreamFrame(type: number, flags: number, streamId: number, payload: Uint8Array): Frame {

@@ -62,11 +62,14 @@ export function maxPayloadBytes(type: number): number {
   return isHead ? MAX_HEAD_BYTES : MAX_CONTROL_BYTES;
 }
 
-/** Joins frames into one WebSocket message. The only copy of a body byte on its way out. */
-export function packMessage(frames: readonly EncodedFrame[]): Uint8Array {
+/** Joins frames into one WebSocket message, in memory that `allocate` provides. The only copy of a body byte on its way out. */
+export function packMessage(
+  frames: readonly EncodedFrame[],
+  allocate: (bytes: number) => Buffer = Buffer.allocUnsafe,
+): Buffer {
   let total = 0;
   for (const frame of frames) total += encodedBytes(frame);
-  const message = Buffer.allocUnsafe(total);
+  const message = allocate(total);
   let at = 0;
   for (const { type, flags, streamId, payload } of frames) {
     message.writeUIntBE(payload.length, at, 3);

@@ -52,6 +52,22 @@ describe('tunnel/flow/receive-window', () => {
     expect(() => window.consume(11, idle)).to.throw(RangeError, 'consumed 11 bytes of 10');
   });
 
+  it('gives growth back when its reader became slow, and never owes credit for it', () => {
+    const { window, budget } = admitted();
+    rush(window, { rounds: 10, everyMs: 10 });
+    const grownBytes = window.sizeBytes - INITIAL_WINDOW_BYTES;
+    expect(budget.usedBytes).to.equal(window.sizeBytes);
+    let nowMs = 100;
+    for (let round = 0; round < 150; round++) {
+      const bytes = Math.min(8 * 1024, window.sizeBytes);
+      expect(window.accept(bytes), 'the peer always has credit left').to.equal(true);
+      nowMs += 2_000;
+      window.consume(bytes, { nowMs, minRttMs: 10, maxBytes: MAX_BYTES });
+    }
+    expect(grownBytes).to.be.greaterThan(0);
+    expect([window.sizeBytes, budget.usedBytes]).to.deep.equal([INITIAL_WINDOW_BYTES, INITIAL_WINDOW_BYTES]);
+  });
+
   it('grows up to the bound while the window is the limit', () => {
     const { window } = admitted();
     rush(window, { rounds: 30, everyMs: 10 });

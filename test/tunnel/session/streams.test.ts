@@ -13,6 +13,7 @@ function keeping() {
   const port: StreamPort<Stream> = {
     budget,
     growthFacts: () => ({ nowMs: 0, minRttMs: 0, maxBytes: 0 }),
+    after: () => () => {},
     wake() {},
     credit() {},
     control() {},

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { ProtocolError } from '../../../tunnel/errors.ts';
 import { Outbox } from '../../../tunnel/session/outbox.ts';
+import { Slabs } from '../../../tunnel/session/slabs.ts';
 import type { Transport } from '../../../tunnel/session/transport.ts';
 import { Writer } from '../../../tunnel/session/writer.ts';
 import { ErrorCode, FrameType } from '../../../tunnel/wire/codes.ts';
@@ -20,8 +21,12 @@ class Pipe implements Transport {
   readonly #written: (() => void)[] = [];
 
   send(message: Uint8Array, written: () => void): void {
-    this.messages.push(message);
-    this.#written.push(written);
+    const at = this.messages.push(message) - 1;
+    this.#written.push(() => {
+      // As a system does: from here on the sender may use its memory again.
+      this.messages[at] = Buffer.from(message);
+      written();
+    });
   }
 
   /** The system took the oldest messages. */
@@ -46,6 +51,7 @@ function writing() {
   const deaths: ProtocolError[] = [];
   const writer = new Writer({
     transport: pipe,
+    slabs: new Slabs({ isPoisoned: true }),
     clock,
     deadlines: () => ({ controlWriteMs: 5_000, dataWriteMs: 30_000 }),
     onDead: (error) => {

@@ -1,5 +1,5 @@
-/** The time a session needs. process/clock.ts satisfies it; tests bring their own. */
-export interface SessionClock {
+/** The time that a session needs. process/clock.ts satisfies it; tests bring their own. */
+export interface Timer {
   /** Monotonic milliseconds. */
   nowMs(): number;
   /** Calls `run` once after `delayMs`; the returned function cancels. */
