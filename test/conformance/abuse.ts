@@ -177,7 +177,7 @@ export function describeAbuse(pair: () => Promise<Line>): void {
       const { line, gateway, stranger } = await besideGateway();
       stranger.say({ type: FrameType.Pong, token: 77 });
       await line.settle();
-      expect([gateway.ends.length, gateway.gateway.session.rttMs]).to.deep.equal([0, undefined]);
+      expect([gateway.ends.length, gateway.gateway.session.vitals.rttMs]).to.deep.equal([0, undefined]);
     });
 
     it('answers every PING of a peer that reads', async () => {

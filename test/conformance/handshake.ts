@@ -14,7 +14,7 @@ export function describeHandshake(pair: () => Promise<Line>): void {
         { version: 1, features: [], sessionId: 'session', replicaId: 'replica', gatewayVersion: '0.1.0' },
       ]);
       expect([gateway.gateway.freeSlots('ordinary'), gateway.gateway.freeSlots('longRunning')]).to.deep.equal([8, 8]);
-      expect(gateway.gateway.session.rttMs, 'a first PONG came').to.equal(0);
+      expect(gateway.gateway.session.vitals.rttMs, 'a first PONG came').to.equal(0);
       agent.agent.session.close(ErrorCode.None, 'done');
       await line.settle();
       expectNothingLeft(gateway, agent);

@@ -82,7 +82,7 @@ export class AgentSession {
     this.session.streams.see(streamId);
     const trouble = this.#cannotAdmit(streamId);
     if (trouble !== undefined) {
-      if (trouble.code === ErrorCode.Overload) this.session.charge('refusedOpen');
+      if (trouble.code === ErrorCode.Overload) this.session.vitals.charge('refusedOpen');
       this.session.writer.control(encode({ type: FrameType.Refused, streamId, ...trouble }));
       // The owner never hears of this stream, so its slot is free again by our word.
       this.announce({ ordinary: head.isLongRunning ? 0 : 1, longRunning: head.isLongRunning ? 1 : 0 });

@@ -1,21 +1,20 @@
 import { ProtocolError } from '../errors.ts';
-import { AbuseBudget, type AbuseKind, abuseKindOf } from '../flow/abuse.ts';
+import { abuseKindOf } from '../flow/abuse.ts';
 import type { Budget } from '../flow/budget.ts';
-import { Deadlines } from '../flow/deadlines.ts';
 import { ErrorCode, FrameType, nameOf } from '../wire/codes.ts';
 import { decodeMessage } from '../wire/decode.ts';
 import { type Document, type Goaway, goawayOf } from '../wire/documents.ts';
 import { encode } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
 import { MAX_STREAM_ID } from '../wire/limits.ts';
-import { Keepalive } from './keepalive.ts';
 import type { SessionCounts, SessionEnd, SessionOptions, SessionRole } from './role.ts';
 import { advanceSession, type SessionEvent, type SessionState } from './session-state.ts';
-import { HANDSHAKE_TIMEOUT_MS, type SessionSettings } from './settings.ts';
+import type { SessionSettings } from './settings.ts';
 import { sharedSlabs } from './slabs.ts';
 import { Stream } from './stream.ts';
 import type { StreamPort } from './stream-port.ts';
 import { Streams } from './streams.ts';
+import { Vitals } from './vitals.ts';
 import { Writer } from './writer.ts';
 
 export type { SessionCounts, SessionEnd, SessionOptions, SessionRole } from './role.ts';
@@ -35,13 +34,10 @@ export type { SessionCounts, SessionEnd, SessionOptions, SessionRole } from './r
 export class Session {
   readonly streams = new Streams();
   readonly writer: Writer;
+  readonly vitals: Vitals;
   readonly #role: SessionRole;
   readonly #port: StreamPort<Stream>;
   readonly #options: SessionOptions;
-  readonly #keepalive: Keepalive;
-  readonly #abuse = new AbuseBudget();
-  readonly #deadlines: Deadlines;
-  readonly #cancelHandshake: () => void;
   #settings: SessionSettings;
   #state: SessionState = 'greeting';
   #isListening = false;
@@ -50,30 +46,25 @@ export class Session {
   #end: SessionEnd = { code: ErrorCode.None, reason: 'the connection closed' };
 
   constructor(options: SessionOptions, role: SessionRole) {
-    const { transport, random, settings } = options;
-    const clock = new Deadlines(options.clock);
-    this.#deadlines = clock;
+    const { transport, clock, random, settings, slabs = sharedSlabs } = options;
     this.#options = options;
     this.#role = role;
     this.#settings = settings;
-    this.writer = new Writer({
-      transport,
-      slabs: options.slabs ?? sharedSlabs,
-      clock,
-      deadlines: () => this.#settings,
-      onDead: (error) => this.fail(error),
-    });
-    this.#keepalive = new Keepalive({
+    const onDead = (error: ProtocolError) => this.fail(error);
+    this.vitals = new Vitals({
       clock,
       random,
-      intervalMs: () => this.#settings.pingIntervalMs,
+      pingIntervalMs: () => this.#settings.pingIntervalMs,
       ping: (token) => this.writer.control(encode({ type: FrameType.Ping, token })),
-      onSilent: (ms) =>
-        this.fail(new ProtocolError(`no byte from the peer for ${Math.round(ms)} ms`, ErrorCode.Silent)),
+      onDead,
     });
-    this.#cancelHandshake = clock.after(HANDSHAKE_TIMEOUT_MS, () =>
-      this.fail(new ProtocolError(`no greeting within ${HANDSHAKE_TIMEOUT_MS} ms`, ErrorCode.HandshakeTimeout)),
-    );
+    this.writer = new Writer({
+      transport,
+      slabs,
+      clock: this.vitals.deadlines,
+      deadlines: () => this.#settings,
+      onDead,
+    });
     this.#port = this.#streamPort();
   }
 
@@ -92,10 +83,6 @@ export class Session {
   /** New bounds, live. Running streams keep what they have. */
   set settings(settings: SessionSettings) {
     this.#settings = settings;
-  }
-
-  get rttMs(): number | undefined {
-    return this.#keepalive.rttMs;
   }
 
   get counts(): SessionCounts {
@@ -145,8 +132,7 @@ export class Session {
     if (next === undefined) throw new ProtocolError(`${event} while ${this.#state}`);
     this.#state = next;
     if (event === 'greeted') {
-      this.#cancelHandshake();
-      this.#keepalive.start();
+      this.vitals.greeted();
     }
   }
 
@@ -169,12 +155,6 @@ export class Session {
     return stream;
   }
 
-  /** Notes a frame that makes us answer or work. @throws ProtocolError ABUSE when the peer sent too many of its kind. */
-  charge(kind: AbuseKind): void {
-    if (this.#abuse.spend(kind, this.#deadlines.nowMs())) return;
-    throw new ProtocolError(`too many frames of kind ${kind}`, ErrorCode.Abuse);
-  }
-
   goaway(code: ErrorCode, reason: string): void {
     const document = { lastStreamId: this.streams.lastId, code, reason: reason.slice(0, 200) };
     this.writer.control(encode({ type: FrameType.Goaway, document }));
@@ -182,12 +162,12 @@ export class Session {
 
   #receive(message: Uint8Array): void {
     if (this.#state === 'closed') return;
-    this.#keepalive.heard();
+    this.vitals.heard();
     try {
       decodeMessage(
         message,
         (frame) => this.#dispatch(frame),
-        () => this.charge('unknownType'),
+        () => this.vitals.charge('unknownType'),
       );
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
@@ -202,12 +182,12 @@ export class Session {
       throw new ProtocolError(`frame type ${frame.type} while ${this.#state}`);
     }
     const kind = abuseKindOf(frame);
-    if (kind !== undefined) this.charge(kind);
+    if (kind !== undefined) this.vitals.charge(kind);
     switch (frame.type) {
       case FrameType.Ping:
         return this.writer.control(encode({ type: FrameType.Pong, token: frame.token }));
       case FrameType.Pong:
-        return this.#keepalive.pong(frame.token);
+        return this.vitals.pong(frame.token);
       case FrameType.Goaway:
         return this.#receiveGoaway(goawayOf(frame.document));
       case FrameType.Data:
@@ -248,11 +228,10 @@ export class Session {
   #closed(reason: string, code: ErrorCode = ErrorCode.None): void {
     if (this.#state === 'closed') return;
     this.advance('closed');
-    this.#keepalive.stop();
+    this.vitals.stop();
     this.writer.close();
     const end = this.#end.code === ErrorCode.None ? { code, reason } : this.#end;
     this.streams.failAll(end.reason);
-    this.#deadlines.close();
     this.#role.ended(end);
   }
 
@@ -260,11 +239,11 @@ export class Session {
     return {
       budget: this.#options.budget,
       growthFacts: () => ({
-        nowMs: this.#deadlines.nowMs(),
-        minRttMs: this.#keepalive.minRttMs,
+        nowMs: this.vitals.deadlines.nowMs(),
+        minRttMs: this.vitals.minRttMs,
         maxBytes: this.#settings.maxWindowBytes,
       }),
-      after: (delayMs, run) => this.#deadlines.after(delayMs, run),
+      after: (delayMs, run) => this.vitals.deadlines.after(delayMs, run),
       wake: (stream) => this.writer.wake(stream.outbox),
       credit: (streamId, bytes) => this.writer.credit(streamId, bytes),
       control: (frame) => this.writer.control(frame),
