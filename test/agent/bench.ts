@@ -75,10 +75,10 @@ export class Bench {
     return this;
   }
 
-  /** Moves the agent's time on in small steps, so that heartbeats are answered in between. */
+  /** Moves the time of both ends on in small steps, so that heartbeats are answered in between. */
   async later(byMs: number): Promise<void> {
     for (let leftMs = byMs; leftMs > 0; leftMs -= 1_000) {
-      this.clock.advance(Math.min(leftMs, 1_000));
+      for (const clock of [this.clock, this.gateway.clock]) clock.advance(Math.min(leftMs, 1_000));
       await this.pair.settle();
     }
   }
