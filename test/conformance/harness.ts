@@ -257,6 +257,9 @@ export class Stranger {
     this.#transport = transport;
     transport.listen({
       onMessage: (message) => decodeMessage(message, (frame) => this.heard.push(frame)),
+      onViolation: (what) => {
+        throw new Error(what);
+      },
       onClose: (reason) => {
         this.closeReason = reason;
       },

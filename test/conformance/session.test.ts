@@ -74,7 +74,7 @@ describe('conformance/session', () => {
       const gateway = new GatewayEnd(websocketTransport(far));
       near.send(JSON.stringify(HELLO));
       await settled(near, far);
-      expect(gateway.end).to.deep.equal({ code: ErrorCode.Protocol, reason: 'the peer sent a text message' });
+      expect(gateway.end).to.deep.equal({ code: ErrorCode.Protocol, reason: 'PROTOCOL: the peer sent a text message' });
       expectNothingLeft(gateway);
     });
 

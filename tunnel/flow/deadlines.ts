@@ -19,6 +19,7 @@ export class Deadlines implements Timer {
   readonly #heap: Entry[] = [];
   #order = 0;
   #armedForMs = Number.POSITIVE_INFINITY;
+  #isClosed = false;
   #disarm: () => void = () => {};
 
   constructor(clock: Timer) {
@@ -35,6 +36,7 @@ export class Deadlines implements Timer {
   }
 
   after(delayMs: number, run: () => void): () => void {
+    if (this.#isClosed) return () => {};
     const dueMs = this.#clock.nowMs() + delayMs;
     const entry: Entry = { dueMs, order: this.#order++, run, at: this.#heap.length };
     this.#heap.push(entry);
@@ -43,8 +45,9 @@ export class Deadlines implements Timer {
     return () => this.#cancel(entry);
   }
 
-  /** Drops all: nothing runs any more. */
+  /** Drops all: nothing runs any more, nor what is set later. */
   close(): void {
+    this.#isClosed = true;
     for (const entry of this.#heap) entry.at = -1;
     this.#heap.length = 0;
     this.#arm();

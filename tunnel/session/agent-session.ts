@@ -1,6 +1,14 @@
 import { ProtocolError } from '../errors.ts';
 import { ErrorCode, FrameType } from '../wire/codes.ts';
-import { type Document, type Goaway, type Hello, type Slots, type Welcome, welcomeOf } from '../wire/documents.ts';
+import {
+  type Document,
+  type Goaway,
+  type Hello,
+  type Previous,
+  type Slots,
+  type Welcome,
+  welcomeOf,
+} from '../wire/documents.ts';
 import { encode } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
 import type { RequestHead } from '../wire/head.ts';
@@ -29,6 +37,7 @@ export interface AgentSessionOptions extends SessionOptions {
 export class AgentSession {
   readonly session: Session;
   readonly #agent: AgentSessionOptions;
+  #sessionId: string | undefined;
 
   constructor(options: AgentSessionOptions) {
     this.session = new Session(options, {
@@ -38,6 +47,12 @@ export class AgentSession {
       ended: (end) => options.events.onEnd(end),
     });
     this.#agent = options;
+  }
+
+  /** What the next HELLO says of this session; undefined unless it was lost after its greeting. */
+  get previous(): Previous | undefined {
+    if (this.#sessionId === undefined || !this.session.isLost) return undefined;
+    return { sessionId: this.#sessionId, lastStreamId: this.session.streams.lastId };
   }
 
   /** Sends HELLO and starts to receive. */
@@ -75,6 +90,7 @@ export class AgentSession {
       throw new ProtocolError(`the gateway chose version ${welcome.version}`, ErrorCode.Version);
     }
     this.session.advance('greeted');
+    this.#sessionId = welcome.sessionId;
     this.#agent.events.onReady(welcome);
   }
 

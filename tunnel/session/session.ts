@@ -17,6 +17,9 @@ import { Streams } from './streams.ts';
 import { Vitals } from './vitals.ts';
 import { Writer } from './writer.ts';
 
+/** A GOAWAY with these codes reaches nobody: who fell silent does not hear it, and who was replaced speaks elsewhere already. */
+const UNHEARD: ReadonlySet<ErrorCode> = new Set([ErrorCode.Silent, ErrorCode.Replaced]);
+
 export type { SessionCounts, SessionEnd, SessionOptions, SessionRole } from './role.ts';
 
 /**
@@ -43,6 +46,8 @@ export class Session {
   #isListening = false;
   /** Streams beyond it are not admitted any more; lowered by the GOAWAY of either end. */
   #lastAdmittedId = MAX_STREAM_ID;
+  /** A GOAWAY went one way or the other. */
+  #hasFarewell = false;
   #end: SessionEnd = { code: ErrorCode.None, reason: 'the connection closed' };
 
   constructor(options: SessionOptions, role: SessionRole) {
@@ -95,6 +100,7 @@ export class Session {
     this.#isListening = true;
     this.#options.transport.listen({
       onMessage: (message) => this.#receive(message),
+      onViolation: (what) => this.fail(new ProtocolError(what)),
       onClose: (reason, code) => this.#closed(reason, code),
     });
   }
@@ -105,6 +111,7 @@ export class Session {
     if (this.#state === 'greeting') return this.close(code, reason);
     if (this.#state === 'open') this.#end = { code, reason };
     this.#lastAdmittedId = Math.min(this.#lastAdmittedId, this.streams.lastId);
+    this.#hasFarewell = true;
     this.goaway(code, reason);
     this.advance('goaway');
     this.#closeIfDrained();
@@ -114,6 +121,7 @@ export class Session {
   close(code: ErrorCode, reason: string): void {
     if (this.#state === 'closed') return;
     this.#end = { code, reason };
+    if (!UNHEARD.has(code)) this.#hasFarewell = true;
     this.goaway(code, reason);
     this.writer.lastWords();
     if (code === ErrorCode.Silent) this.#options.transport.destroy();
@@ -201,6 +209,7 @@ export class Session {
   }
 
   #receiveGoaway(goaway: Goaway): void {
+    this.#hasFarewell = true;
     if (this.#state === 'greeting') {
       this.#end = { code: goaway.code, reason: goaway.reason };
       this.#options.transport.close(goaway.reason);
@@ -215,6 +224,11 @@ export class Session {
 
   get isClosed(): boolean {
     return this.#state === 'closed';
+  }
+
+  /** It ended without a word: neither end knows what the other has seen. */
+  get isLost(): boolean {
+    return this.isClosed && !this.#hasFarewell;
   }
 
   /** Not before the streams that the leaving peer opened last have come: they are behind its GOAWAY. */

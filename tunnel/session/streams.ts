@@ -20,6 +20,7 @@ type StreamFrame = Extract<
 export class Streams {
   readonly #byId = new Map<number, Stream>();
   #lastId = 0;
+  #lastHeardId = 0;
 
   get size(): number {
     return this.#byId.size;
@@ -28,6 +29,11 @@ export class Streams {
   /** Highest id opened or seen. */
   get lastId(): number {
     return this.#lastId;
+  }
+
+  /** Highest id that a frame of the peer was about. Ids are seen in order: it knows this stream and all before. */
+  get lastHeardId(): number {
+    return this.#lastHeardId;
   }
 
   get bytes(): { queuedBytes: number; bufferedBytes: number } {
@@ -62,6 +68,7 @@ export class Streams {
    */
   receive(frame: StreamFrame): void {
     if (frame.streamId > this.#lastId) throw new ProtocolError(`frame for stream ${frame.streamId}, never opened`);
+    this.#lastHeardId = Math.max(this.#lastHeardId, frame.streamId);
     const stream = this.#byId.get(frame.streamId);
     if (stream === undefined) return;
     switch (frame.type) {

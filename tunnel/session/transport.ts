@@ -4,6 +4,8 @@ import type { ErrorCode } from '../wire/codes.ts';
 export interface TransportEvents {
   /** One whole binary message. */
   onMessage(message: Uint8Array): void;
+  /** The peer sent what is no binary message; the connection can still carry our answer. */
+  onViolation(what: string): void;
   /** Once, last. `reason` is for people; `code` says if the peer broke a rule of the connection itself. */
   onClose(reason: string, code?: ErrorCode): void;
 }

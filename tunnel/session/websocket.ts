@@ -16,8 +16,6 @@ export const WEBSOCKET_OPTIONS = {
 
 /** RFC 6455 §7.4.1. */
 const CLOSE_NORMAL = 1000;
-const CLOSE_UNSUPPORTED_DATA = 1003;
-const TEXT_MESSAGE = 'the peer sent a text message';
 
 /** An open ws WebSocket, made with WEBSOCKET_OPTIONS, as a Transport. `isMasked` is what a client needs unless its peer was verified. */
 export function websocketTransport(socket: WebSocket): Transport {
@@ -39,10 +37,8 @@ export function websocketTransport(socket: WebSocket): Transport {
       };
       socket.on('message', (data, isBinary) => {
         if (isOver) return;
-        if (isBinary) return events.onMessage(data as Buffer);
-        code = ErrorCode.Protocol;
-        socket.close(CLOSE_UNSUPPORTED_DATA, TEXT_MESSAGE);
-        over(TEXT_MESSAGE);
+        if (isBinary) events.onMessage(data as Buffer);
+        else events.onViolation('the peer sent a text message');
       });
       socket.on('error', (error) => {
         reason = error.message;

@@ -9,6 +9,13 @@ export interface Slots {
   readonly longRunning: number;
 }
 
+/** What an agent saw of its session before, which was lost. */
+export interface Previous {
+  readonly sessionId: string;
+  /** The highest stream id that came, served or refused: later ones certainly were not executed. */
+  readonly lastStreamId: number;
+}
+
 /** What an agent offers. */
 export interface Hello {
   /** Protocol versions, best first. */
@@ -16,9 +23,13 @@ export interface Hello {
   readonly features: readonly string[];
   /** New for every process: tells a reconnect from a restart. */
   readonly instanceId: string;
+  /** Which of the process's connections this is; missing: 0, the first. */
+  readonly connection?: number;
   /** Version of the agent program. */
   readonly agentVersion: string;
   readonly slots: Slots;
+  /** Of this connection's session before, if it was lost without a GOAWAY. */
+  readonly previous?: Previous | undefined;
 }
 
 /** What the gateway chose. */
@@ -66,8 +77,10 @@ export function helloOf(document: Document): Hello {
     versions: numbersIn(document, 'versions'),
     features: textsIn(document, 'features'),
     instanceId: textIn(document, 'instanceId'),
+    ...(document['connection'] === undefined ? {} : { connection: countIn(document, 'connection') }),
     agentVersion: textIn(document, 'agentVersion'),
     slots: { ordinary: countIn(slots, 'ordinary'), longRunning: countIn(slots, 'longRunning') },
+    ...(document['previous'] === undefined ? {} : { previous: previousOf(objectIn(document, 'previous')) }),
   };
 }
 
@@ -89,6 +102,10 @@ export function goawayOf(document: Document): Goaway {
     code: countIn(document, 'code'),
     reason: textIn(document, 'reason'),
   };
+}
+
+function previousOf(document: Document): Previous {
+  return { sessionId: textIn(document, 'sessionId'), lastStreamId: countIn(document, 'lastStreamId') };
 }
 
 function wrong(name: string, wanted: string): ProtocolError {
