@@ -4,7 +4,8 @@ import { parseArgs } from 'node:util';
 import { ensureBinaries } from './lab/binaries.ts';
 
 /**
- * Runs the unit tests, then the integration tests on a real control plane, and closes with the true counts:
+ * Runs the unit tests, then the rules of the wire against live peers and mutants, then the integration tests on a real control plane,
+ * and closes with the true counts:
  * `N passed, N failed[, N skipped]` alone on the last line. Exit 1 on any failure, on a run without tests,
  * and in CI on any skip.
  */
@@ -22,18 +23,20 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     unit: { type: 'boolean', default: false },
+    tunnelspec: { type: 'boolean', default: false },
     integration: { type: 'boolean', default: false },
   },
 });
 
 const SUITES = {
   unit: ['--config', '.mocharc.json'],
+  tunnelspec: ['--config', '.mocharc.tunnelspec.json'],
   integration: ['--config', '.mocharc.integration.json'],
 } as const;
 
-const chosen = (Object.keys(SUITES) as (keyof typeof SUITES)[]).filter(
-  (suite) => values[suite] || values.unit === values.integration,
-);
+const suites = Object.keys(SUITES) as (keyof typeof SUITES)[];
+const named = suites.filter((suite) => values[suite]);
+const chosen = named.length > 0 ? named : suites;
 
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
 let isBroken = false;
