@@ -2,6 +2,11 @@ import { INITIAL_WINDOW_BYTES } from '../wire/limits.ts';
 
 /** Share of the budget that windows may grow into; the rest is kept for admitting streams. */
 const GROWTH_SHARE = 0.75;
+/** Beside it, so much more may wait to be sent, shared by all streams. */
+const SEND_SHARE = 0.25;
+const MOST_SEND_BYTES = 64 * 1024;
+/** What one system call brings is taken whole, so less would only make more calls. */
+const LEAST_SEND_BYTES = 4 * 1024;
 
 /**
  * Bytes this process may hold for its peers: a fixed reserve per admitted stream, and a shared pool in which windows grow.
@@ -23,6 +28,15 @@ export class Budget {
 
   get limitBytes(): number {
     return this.#limitBytes;
+  }
+
+  /**
+   * Bytes of one stream that may wait for its peer's credit before its source is asked to pause. Falls as streams come, so that a thousand
+   * stalled readers hold what a hundred do. A source may exceed it by the one chunk that it had in hand.
+   */
+  get sendBytesPerStream(): number {
+    const share = (this.#limitBytes * SEND_SHARE) / Math.max(1, this.#streams);
+    return Math.min(MOST_SEND_BYTES, Math.max(LEAST_SEND_BYTES, share));
   }
 
   /** New limit, live. Shrinking takes nothing from running streams: it stops growth and admission. */

@@ -3,8 +3,6 @@ import { SendWindow } from '../flow/send-window.ts';
 import { Flag, FrameType } from '../wire/codes.ts';
 import type { EncodedFrame } from '../wire/encode.ts';
 
-/** A writer is asked to pause above this many queued bytes of one stream. */
-const HIGH_WATER_BYTES = 64 * 1024;
 const EMPTY = new Uint8Array(0);
 
 /** What one stream has to send, in order. Body bytes wait here for credit and for their turn. */
@@ -17,11 +15,13 @@ export class Outbox implements Sender {
   #queuedBytes = 0;
   #isEndQueued = false;
   #isFirstTaken = false;
+  readonly #highWaterBytes: () => number;
   readonly #onTaken: () => void;
 
-  /** `onTaken` is called after each frame that the writer took. */
-  constructor(streamId: number, onTaken: () => void) {
+  /** A source is asked to pause at `highWaterBytes`, as they are now; `onTaken` is called after each frame that the writer took. */
+  constructor(streamId: number, highWaterBytes: () => number, onTaken: () => void) {
     this.#streamId = streamId;
+    this.#highWaterBytes = highWaterBytes;
     this.#onTaken = onTaken;
   }
 
@@ -41,7 +41,7 @@ export class Outbox implements Sender {
   }
 
   get isFull(): boolean {
-    return this.#queuedBytes >= HIGH_WATER_BYTES;
+    return this.#queuedBytes >= this.#highWaterBytes();
   }
 
   get isReady(): boolean {

@@ -37,7 +37,8 @@ export class Stream {
   constructor(id: number, port: StreamPort<Stream>, openedBy: 'local' | 'remote') {
     this.id = id;
     this.#port = port;
-    this.outbox = new Outbox(id, () => this.#taken());
+    const highWaterBytes = () => port.budget.sendBytesPerStream;
+    this.outbox = new Outbox(id, highWaterBytes, () => this.#taken());
     this.#openedBy = openedBy;
     this.#isHeadDone = openedBy === 'remote';
     this.#window = new ReceiveWindow(port.budget, port.growthFacts().nowMs);

@@ -31,6 +31,15 @@ describe('tunnel/flow/budget', () => {
     expect(budget.usedBytes).to.equal(0);
   });
 
+  it('lets all streams together hold a quarter of the limit to be sent, and each at least one system call', () => {
+    const budget = new Budget(32 * 1024 * 1024);
+    expect(budget.sendBytesPerStream).to.equal(64 * 1024);
+    for (let stream = 0; stream < 1_024; stream++) budget.reserve();
+    expect(budget.sendBytesPerStream * 1_024).to.equal(8 * 1024 * 1024);
+    budget.limitBytes = 1;
+    expect(budget.sendBytesPerStream).to.equal(4 * 1024);
+  });
+
   it('asserts that nothing is released twice', () => {
     const budget = new Budget(INITIAL_WINDOW_BYTES);
     expect(() => budget.release(0)).to.throw(RangeError);

@@ -8,7 +8,11 @@ const HEAD = encode({ type: FrameType.Head, streamId: 1, isEnd: false, head: { s
 const INITIAL = 16 * 1024;
 
 function outbox(): Outbox {
-  return new Outbox(1, () => {});
+  return new Outbox(
+    1,
+    () => 64 * 1024,
+    () => {},
+  );
 }
 
 describe('tunnel/session/outbox', () => {

@@ -64,7 +64,11 @@ function writing() {
 
 /** A stream with a body and all the credit it wants. */
 function body(writer: Writer, streamId: number, bytes: number): Outbox {
-  const outbox = new Outbox(streamId, () => {});
+  const outbox = new Outbox(
+    streamId,
+    () => 64 * 1024,
+    () => {},
+  );
   outbox.window.grant(2 ** 30);
   outbox.pushData(new Uint8Array(bytes));
   writer.wake(outbox);
