@@ -2,11 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { MAX_KEYS_PER_TUNNEL, mintAgentToken } from '../crds/agent-token.ts';
 import type { ClusterTunnel, Spec } from '../crds/types.ts';
 import { validateSpec } from '../crds/validate.ts';
-import { type AgentKeys, type KeyOwner, readAgentKeys, writeAgentKeys } from '../operator/controller/agent-keys.ts';
-import { newKey } from '../operator/controller/credentials.ts';
-import { manifest } from '../operator/controller/desired.ts';
+import {
+  type AgentKeys,
+  type KeyOwner,
+  readAgentKeys,
+  writeAgentKeys,
+} from '../operator/controller/keys/agent-keys.ts';
+import { newKey } from '../operator/controller/keys/credentials.ts';
 import { keysName } from '../operator/controller/names.ts';
-import { readGateway } from '../operator/controller/publish.ts';
+import { manifest } from '../operator/controller/objects/desired.ts';
+import { readGateway } from '../operator/controller/objects/publish.ts';
 import type { KubeClient } from '../operator/kube/client.ts';
 import { RESOURCES } from '../operator/kube/objects.ts';
 import { yamlDocuments } from '../operator/kube/yaml.ts';

@@ -1,5 +1,5 @@
 import { REPORT_EVERY_MS } from '../crds/health-report.ts';
-import type { SessionFacts } from './controller/observe.ts';
+import type { SessionFacts } from './controller/status/observe.ts';
 import type { AgentLink, TunnelFacts } from './gateway/sessions/registry.ts';
 import { isOlder } from './tunnel-views.ts';
 

@@ -1,6 +1,6 @@
 import type { ClusterTunnel } from '../../crds/types.ts';
 import { endpointOf } from '../../operator/controller/names.ts';
-import { readGateway } from '../../operator/controller/publish.ts';
+import { readGateway } from '../../operator/controller/objects/publish.ts';
 import type { KubeClient } from '../../operator/kube/client.ts';
 import { isForbidden } from '../../operator/kube/errors.ts';
 import { RESOURCES } from '../../operator/kube/objects.ts';

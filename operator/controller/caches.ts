@@ -6,7 +6,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { type DataObject, type KubeObject, RESOURCES } from '../kube/objects.ts';
 import { Reflector } from '../kube/reflector.ts';
 import { type Change, Store } from '../kube/store.ts';
-import { KubeconfigSecrets, kubeconfigsIn } from './kubeconfig-secrets.ts';
+import { KubeconfigSecrets, kubeconfigsIn } from './clusters/kubeconfig-secrets.ts';
 import { keysName, MANAGED_BY, MANAGED_BY_LABEL, TUNNEL_LABEL } from './names.ts';
 
 export interface CachesOptions {

@@ -10,13 +10,13 @@ import { LeaderElection } from '../kube/lease.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import type { Change } from '../kube/store.ts';
 import { type Caches, createCaches, findAgentKey, hasAgentKey } from './caches.ts';
-import { Clusters, type ClustersOptions } from './clusters.ts';
-import type { GatewayFacts } from './desired.ts';
-import { isOnlyStatus, mayBeDrift, tunnelsOf } from './drift.ts';
+import { Clusters, type ClustersOptions } from './clusters/clusters.ts';
+import { isOnlyStatus, mayBeDrift, tunnelsOf } from './clusters/drift.ts';
 import { LEADER_LEASE } from './names.ts';
-import type { SessionFacts } from './observe.ts';
-import { Placed } from './placed.ts';
+import type { GatewayFacts } from './objects/desired.ts';
+import { Placed } from './place/placed.ts';
 import type { ReconcileDeps } from './reconcile.ts';
+import type { SessionFacts } from './status/observe.ts';
 import { runWorkers, type WorkObserver } from './work.ts';
 import { Workqueue, type WorkqueueObserver } from './workqueue.ts';
 

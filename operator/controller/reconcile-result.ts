@@ -1,5 +1,5 @@
-import type { FailureReason } from './failure.ts';
-import { Reason } from './reasons.ts';
+import type { FailureReason } from './status/failure.ts';
+import { Reason } from './status/reasons.ts';
 
 /** What the work queue does with a tunnel next. */
 export interface ReconcileResult {

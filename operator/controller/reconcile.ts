@@ -1,14 +1,14 @@
 import { REPORT_EVERY_MS } from '../../crds/health-report.ts';
 import type { ClusterTunnel, Spec } from '../../crds/types.ts';
 import { measured, validateSpec } from '../../crds/validate.ts';
-import { type FinalizeDeps, finalize } from './finalize.ts';
-import { withFinalizer } from './finalizer.ts';
 import { endpointOf } from './names.ts';
-import type { Observation } from './observe.ts';
-import { type PlaceDeps, type Placement, place } from './place.ts';
+import { type PlaceDeps, type Placement, place } from './place/place.ts';
 import { type ReconcileResult, retryWithinMs } from './reconcile-result.ts';
-import { report } from './report.ts';
-import { statusOf } from './status.ts';
+import { type FinalizeDeps, finalize } from './remove/finalize.ts';
+import { withFinalizer } from './remove/finalizer.ts';
+import type { Observation } from './status/observe.ts';
+import { report } from './status/report.ts';
+import { statusOf } from './status/status.ts';
 
 /** What a reconcile works with. main.ts and tests get one from createController. */
 export interface ReconcileDeps extends PlaceDeps, FinalizeDeps {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { Reason } from '../../operator/controller/reasons.ts';
+import { Reason } from '../../operator/controller/status/reasons.ts';
 
 const page = readFileSync(new URL('../../docs/conditions.md', import.meta.url), 'utf8');
 const source = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
@@ -18,7 +18,7 @@ describe('docs/conditions', () => {
 
   it('explains no reason that there is not', () => {
     const known = new Set<string>(Object.values(Reason));
-    const elsewhere = source('agent/probe.ts') + source('operator/controller/finalize.ts');
+    const elsewhere = source('agent/probe.ts') + source('operator/controller/remove/finalize.ts');
     const named = [...page.matchAll(/^\| (.+?) \|/gm)].flatMap(([, cell]) => [
       ...(cell ?? '').matchAll(/`([A-Z]\w+)`/g),
     ]);

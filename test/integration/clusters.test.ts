@@ -3,17 +3,21 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { kubeconfig } from '../../hack/lab/cluster/kubeconfig.ts';
-import { agentClusterRole, agentClusterRoleBinding, agentServiceAccount } from '../../operator/controller/access.ts';
 import { type Caches, createCaches } from '../../operator/controller/caches.ts';
-import { type Cluster, type ClusterChoice, Clusters } from '../../operator/controller/clusters.ts';
+import { type Cluster, type ClusterChoice, Clusters } from '../../operator/controller/clusters/clusters.ts';
 import { agentName, labelsOf } from '../../operator/controller/names.ts';
+import {
+  agentClusterRole,
+  agentClusterRoleBinding,
+  agentServiceAccount,
+} from '../../operator/controller/objects/access.ts';
 import { applyObject } from '../../operator/kube/apply.ts';
 import type { KubeClient } from '../../operator/kube/client.ts';
 import { UnreachableError } from '../../operator/kube/errors.ts';
 import { type DataObject, type KubeObject, RESOURCES } from '../../operator/kube/objects.ts';
 import { systemClock } from '../../process/clock.ts';
 import { silentLogger } from '../../process/log.ts';
-import { specOf } from '../operator/controller/observation.ts';
+import { specOf } from '../operator/controller/status/observation.ts';
 import { describeOnHub, type Hub, startHub, until } from '../operator/kube/hub.ts';
 
 const CONFIG = fileURLToPath(new URL('../../config/default', import.meta.url));

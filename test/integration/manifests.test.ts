@@ -7,7 +7,7 @@ import { validateSpec } from '../../crds/validate.ts';
 import { ApiError } from '../../hack/lab/api/client.ts';
 import { type KubeObject, pathOf, RESOURCES, resourceOf } from '../../operator/kube/objects.ts';
 import { anyAmount } from '../crds/spec-candidates.ts';
-import { GOLDEN_CASES, renderGolden } from '../operator/controller/golden-cases.ts';
+import { GOLDEN_CASES, renderGolden } from '../operator/controller/objects/golden-cases.ts';
 import { describeOnHub, type Hub, startHub } from '../operator/kube/hub.ts';
 
 const GOLDEN = new URL('../golden/desired/', import.meta.url);

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { ClusterTunnel, Condition, SpecInput } from '../../crds/types.ts';
 import { type Controller, createController } from '../../operator/controller/controller.ts';
 import { agentName, keysName } from '../../operator/controller/names.ts';
-import type { SessionFacts } from '../../operator/controller/observe.ts';
+import type { SessionFacts } from '../../operator/controller/status/observe.ts';
 import { type KubeClient, PatchType } from '../../operator/kube/client.ts';
 import { createEventRecorder, type EventRecorder } from '../../operator/kube/events.ts';
 import { type DataObject, type KubeObject, RESOURCES, type Resource } from '../../operator/kube/objects.ts';

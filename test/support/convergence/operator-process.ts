@@ -1,6 +1,6 @@
 import { parseAgentToken, tokenMatches } from '../../../crds/agent-token.ts';
 import { type Controller, createController } from '../../../operator/controller/controller.ts';
-import type { SessionFacts } from '../../../operator/controller/observe.ts';
+import type { SessionFacts } from '../../../operator/controller/status/observe.ts';
 import { createClient } from '../../../operator/kube/client.ts';
 import { remoteTransport } from '../../../operator/kube/remote-transport.ts';
 import type { Transport } from '../../../operator/kube/transport.ts';

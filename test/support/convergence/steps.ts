@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { SpecInput } from '../../../crds/types.ts';
-import type { SessionFacts } from '../../../operator/controller/observe.ts';
+import type { SessionFacts } from '../../../operator/controller/status/observe.ts';
 import { RESOURCES } from '../../../operator/kube/objects.ts';
 import type { ClusterName, Fault, Moment } from './chaos.ts';
 import { type Made, madeFor, theKeys } from './made.ts';

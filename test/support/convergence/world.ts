@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ClusterTunnel, SpecInput } from '../../../crds/types.ts';
-import { tokenIn } from '../../../operator/controller/credentials.ts';
-import type { SessionFacts } from '../../../operator/controller/observe.ts';
+import { tokenIn } from '../../../operator/controller/keys/credentials.ts';
+import type { SessionFacts } from '../../../operator/controller/status/observe.ts';
 import { type KubeClient, PatchType } from '../../../operator/kube/client.ts';
 import { isConflict, isNotFound } from '../../../operator/kube/errors.ts';
 import { type DataObject, type KubeObject, pathOf, RESOURCES } from '../../../operator/kube/objects.ts';
