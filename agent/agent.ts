@@ -40,6 +40,8 @@ export interface AgentState extends AgentGauges {
   readonly streams: number;
   readonly queuedBytes: number;
   readonly bufferedStreamBytes: number;
+  /** Of the newest session's last heartbeat; undefined before the first. */
+  readonly rttMs: number | undefined;
   readonly granted: { readonly ordinary: number; readonly longRunning: number };
   readonly generation: number;
   readonly upstream: string;
@@ -111,6 +113,7 @@ function assemble(config: AgentConfig, log: Logger) {
     log,
     instanceId: randomUUID(),
     onExchangeEnd: (end) => metrics.exchangeEnded(end),
+    onDeflated: (bytes) => metrics.deflated(bytes),
   });
   const health = new Health({
     probe: (signal) => probe({ upstream, token, onUnauthorized, clock, timeoutMs: PROBE_TIMEOUT_MS }, signal),
@@ -125,7 +128,7 @@ function assemble(config: AgentConfig, log: Logger) {
   const dialer: Dialer = new Dialer({
     connect: gateway.connect,
     hasNewCredential: gateway.hasNewCredential,
-    open: (transport, events) => server.open(transport, events),
+    open: (transport, introduction, events) => server.open(transport, introduction, events),
     backoff: () => backoffOf(limits.current),
     clock,
     random,
@@ -204,6 +207,7 @@ function stateOf(parts: Parts): AgentState {
     streams: sum((each) => each.streams),
     queuedBytes: sum((each) => each.queuedBytes),
     bufferedStreamBytes: sum((each) => each.bufferedBytes),
+    rttMs: parts.dialer.ready?.session.vitals.rttMs,
     granted: { ordinary: parts.pools.ordinary.granted, longRunning: parts.pools.longRunning.granted },
     generation: parts.limits.current.generation,
     upstream: parts.health.result?.reason ?? 'Unknown',

@@ -3,7 +3,7 @@
  * a session that was told to leave finishes beside the machine, while the machine already looks for its successor.
  *
  *   idle ── start ──► connecting ── opened ──► handshaking ── welcomed ──► ready
- *                        ▲   │ failed              │ ended                  │ │ ended, rejected
+ *                        ▲   │ failed              │ ended                  │ │ ended
  *                        │   ▼                     ▼                        │ ▼
  *                        └─ due ── backoff ◄───────┴────────────────────────┼─┘
  *                        ▲                                                  │ leaving (make before break)

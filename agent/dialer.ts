@@ -5,12 +5,14 @@ import type { AgentSession } from '../tunnel/session/agent-session.ts';
 import type { SessionEnd } from '../tunnel/session/session.ts';
 import type { Transport } from '../tunnel/session/transport.ts';
 import { ErrorCode, nameOf } from '../tunnel/wire/codes.ts';
-import type { Goaway, Welcome } from '../tunnel/wire/documents.ts';
+import type { Goaway, Previous, Welcome } from '../tunnel/wire/documents.ts';
 import { DialError } from './dial.ts';
 import { advanceDial, type DialEvent, type DialState } from './dial-state.ts';
 import { redialDelay, STABLE_MS } from './redial-delay.ts';
-import type { DialEvents } from './serve.ts';
+import type { DialEvents, Introduction } from './serve.ts';
 
+/** A dialer keeps one connection; there is one dialer a process. */
+const CONNECTION = 0;
 /** How often a rejected agent looks whether it was given a new token. */
 const LOOK_EVERY_MS = 5_000;
 
@@ -18,7 +20,7 @@ export interface DialerOptions {
   /** One attempt: an open connection to the gateway. @throws DialError, or the signal's reason. */
   readonly connect: (signal: AbortSignal) => Promise<Transport>;
   /** A session on it, not yet greeted. */
-  readonly open: (transport: Transport, events: DialEvents) => AgentSession;
+  readonly open: (transport: Transport, introduction: Introduction, events: DialEvents) => AgentSession;
   /** Whether the credential is another one than that of the last attempt. */
   readonly hasNewCredential: () => Promise<boolean>;
   /** Bounds of the delay, as they are now. */
@@ -39,6 +41,8 @@ export class Dialer {
   readonly #sessions = new Set<AgentSession>();
   /** The session that the state speaks of. */
   #current: AgentSession | undefined;
+  /** Of the last session that was ready, if it was lost: told until a gateway has said welcome again. */
+  #previous: Previous | undefined;
   #state: DialState = 'idle';
   #readyMs = 0;
   #attempt = 0;
@@ -110,7 +114,8 @@ export class Dialer {
     }
     if (!this.#advance('opened')) return transport.destroy();
     log.debug('connected, greeting');
-    const session: AgentSession = open(transport, {
+    const introduction = { connection: CONNECTION, previous: this.#previous };
+    const session: AgentSession = open(transport, introduction, {
       onReady: (welcome) => this.#ready(session, welcome),
       onLeaving: (goaway) => this.#leaving(session, goaway),
       onEnd: (end) => this.#ended(session, end),
@@ -124,15 +129,21 @@ export class Dialer {
     if (session !== this.#current || !this.#advance('welcomed')) return;
     const { clock, log, onReady, onDialed } = this.#options;
     this.#readyMs = clock.nowMs();
+    this.#previous = undefined;
     log.info('session opened', { session: sessionId, replica: replicaId, gatewayVersion });
     onDialed('ready');
     onReady(session);
   }
 
-  /** Make before break: the next session is dialled while this one finishes its streams. */
+  /**
+   * Make before break: the next session is dialled while this one finishes its streams. REPLACED says that somebody else
+   * greeted as this process: to dial at once would only replace him in turn.
+   */
   #leaving(session: AgentSession, { code, reason }: Goaway): void {
     if (session !== this.#current) return;
-    this.#options.log.info('gateway leaves', { reason, code: nameOf(code) });
+    const { log } = this.#options;
+    if (code === ErrorCode.Replaced) log.warn('another session greeted with the id of this process', { reason });
+    else log.info('gateway leaves', { reason, code: nameOf(code) });
     this.#current = undefined;
     const mayFollowAtOnce = code === ErrorCode.Draining && this.#noteStability();
     if (mayFollowAtOnce && this.#advance('leaving')) return;
@@ -143,6 +154,7 @@ export class Dialer {
     this.#sessions.delete(session);
     if (session === this.#current) {
       this.#current = undefined;
+      this.#previous ??= session.previous;
       this.#noteStability();
       if (this.#advance('ended')) this.#backOff(reason, code === ErrorCode.Revoked, 'lost');
     }

@@ -1,7 +1,8 @@
 import type { AgentSettings } from '../crds/agent-settings.ts';
 import type { Clock } from '../process/clock.ts';
+import type { DeflatedBody } from '../tunnel/session/deflated-body.ts';
 import type { Stream } from '../tunnel/session/stream.ts';
-import type { Identity, RequestHead } from '../tunnel/wire/head.ts';
+import type { Identity, RequestHead, ResponseHead } from '../tunnel/wire/head.ts';
 import type { Upstream } from './upstream.ts';
 
 /** What all exchanges share. */
@@ -33,6 +34,8 @@ export interface ExchangeOptions {
   /** Complete: policy.ts said so. */
   readonly identity: Identity;
   readonly context: ForwardContext;
+  /** The way of the answer's body into the stream if it goes deflated; undefined: it goes as it is. */
+  readonly deflate: (answer: ResponseHead, events: { readonly onDrain: () => void }) => DeflatedBody | undefined;
   /** Once: nothing of this request is left at the API server, or nothing ever was. */
   readonly onGone: (end: ExchangeEnd) => void;
 }

@@ -1,6 +1,8 @@
 import { describeError } from '../process/redact.ts';
 import type { StreamError } from '../tunnel/errors.ts';
+import type { Timer } from '../tunnel/flow/timer.ts';
 import { crossing, headerTrouble } from '../tunnel/request-headers.ts';
+import type { DeflatedBody } from '../tunnel/session/deflated-body.ts';
 import type { StreamEvents } from '../tunnel/session/stream.ts';
 import { ErrorCode } from '../tunnel/wire/codes.ts';
 import type { RawHeaders, ResponseHead } from '../tunnel/wire/head.ts';
@@ -30,6 +32,8 @@ export class Exchange implements StreamEvents {
   #stall: StallWatch;
   #cancelDeadline: () => void = () => {};
   #flow: ResponseFlow | undefined;
+  /** In front of the stream, if the answer goes deflated. */
+  #deflated: DeflatedBody | undefined;
   #isDispatched = false;
   #isSent = false;
   /** The upstream said its last word. */
@@ -48,13 +52,14 @@ export class Exchange implements StreamEvents {
     const { stream, head, context } = options;
     this.#options = options;
     this.#body = new RequestBody((bytes) => stream.consume(bytes));
-    this.#stall = this.#watch({
+    const clock = { nowMs: () => context.clock.nowMs(), after: stream.after.bind(stream) };
+    this.#stall = this.#watch(clock, {
       movedBytes: () => this.#bytesOut - stream.outbox.queuedBytes,
       isWaiting: () => !stream.isClosed && (this.#isOver || this.#isBlocked),
       onStalled: () => this.#stalled(),
     });
     const deadlineMs = requestDeadline(head, context.timeouts().requestMs);
-    if (deadlineMs !== undefined) this.#cancelDeadline = context.clock.after(deadlineMs, () => this.#late(deadlineMs));
+    if (deadlineMs !== undefined) this.#cancelDeadline = stream.after(deadlineMs, () => this.#late(deadlineMs));
     stream.attach(this);
   }
 
@@ -101,20 +106,21 @@ export class Exchange implements StreamEvents {
   }
 
   onDrain(): void {
-    this.#isBlocked = false;
-    this.#flow?.resume();
+    if (this.#deflated === undefined) this.#unblock();
+    else this.#deflated.resume();
   }
 
   /** The stream is done. What still runs upstream runs for nobody. */
   onClose(): void {
+    this.#deflated?.close();
     this.#cancelDeadline();
     this.#stall.disarm();
     if (this.#isGone) return;
     if (!this.#isDispatched) return this.#finish();
     const abort = () => this.#abort.abort(new Error('nobody waits for the answer any more'));
     if (!this.#isOver || !this.#isBodyWhole) return abort();
-    // Both ends said all they had to, and the upstream still has to take some of it.
-    this.#stall = this.#watch({
+    // Both ends said all they had to, and the upstream still has to take some of it; the session may end before it has.
+    this.#stall = this.#watch(this.#options.context.clock, {
       movedBytes: () => this.#bytesIn - this.#body.owedBytes,
       isWaiting: () => !this.#isGone,
       onStalled: abort,
@@ -122,9 +128,8 @@ export class Exchange implements StreamEvents {
     this.#stall.arm();
   }
 
-  #watch(watched: Pick<StallWatchOptions, 'movedBytes' | 'isWaiting' | 'onStalled'>): StallWatch {
-    const { clock, timeouts } = this.#options.context;
-    return new StallWatch({ clock, stallMs: timeouts().backpressureMs, ...watched });
+  #watch(clock: Timer, watched: Pick<StallWatchOptions, 'movedBytes' | 'isWaiting' | 'onStalled'>): StallWatch {
+    return new StallWatch({ clock, stallMs: this.#options.context.timeouts().backpressureMs, ...watched });
   }
 
   #events(): UpstreamEvents {
@@ -150,7 +155,8 @@ export class Exchange implements StreamEvents {
     }
     const passing = answerHead(head, answer);
     if (typeof passing === 'string') return this.#giveUp(ErrorCode.UpstreamProtocol, passing);
-    stream.sendHead(passing);
+    this.#deflated = this.#options.deflate(passing, { onDrain: () => this.#unblock() });
+    stream.sendHead(this.#deflated === undefined ? passing : { ...passing, isDeflated: true });
     if (isSwitch(answer)) this.#cancelDeadline();
   }
 
@@ -162,17 +168,23 @@ export class Exchange implements StreamEvents {
   }
 
   #data(chunk: Uint8Array): void {
+    const { stream, head } = this.#options;
     this.#bytesOut += chunk.length;
-    if (this.#options.stream.write(chunk)) return;
+    if ((this.#deflated ?? stream).write(chunk)) return;
     this.#isBlocked = true;
     this.#flow?.pause();
-    if (!this.#options.head.isLongRunning) this.#stall.arm();
+    if (!head.isLongRunning) this.#stall.arm();
+  }
+
+  #unblock(): void {
+    this.#isBlocked = false;
+    this.#flow?.resume();
   }
 
   #ended(trailers: RawHeaders): void {
     const { stream } = this.#options;
     this.#isOver = true;
-    if (headerTrouble(trailers) === undefined) stream.end(crossing(trailers));
+    if (headerTrouble(trailers) === undefined) (this.#deflated ?? stream).end(crossing(trailers));
     else stream.reset(ErrorCode.UpstreamProtocol, 'the API server sent trailers that may not pass');
   }
 
@@ -200,6 +212,8 @@ export class Exchange implements StreamEvents {
   /** The peer takes nothing. After the end of the answer it may just not end its own half. */
   #stalled(): void {
     const { stream, head } = this.#options;
+    // It is zlib that has not come to it.
+    if (stream.outbox.isEmpty && this.#deflated?.isDone === false) return;
     if (stream.outbox.isEmpty) return stream.reset(ErrorCode.None, 'the answer is complete');
     if (!head.isLongRunning) this.#giveUp(ErrorCode.Backpressure, 'nobody read the answer');
   }

@@ -25,9 +25,9 @@ export class Health {
   readonly #stopping = new AbortController();
   readonly #loopDelay = monitorEventLoopDelay({ resolution: 20 });
   #result: ProbeResult | undefined;
-  #sentMs: number | undefined;
   #isProbing = false;
   #cancelNext: () => void = () => {};
+  #cancelRepeat: () => void = () => {};
 
   constructor(options: HealthOptions) {
     this.#options = options;
@@ -46,14 +46,16 @@ export class Health {
   stop(): void {
     this.#stopping.abort(new Error('the agent stops'));
     this.#cancelNext();
+    this.#cancelRepeat();
     this.#loopDelay.disable();
   }
 
-  /** A session is ready: its gateway knows nothing yet. */
+  /** A session is ready: its gateway knows nothing yet. Said again once a minute, however seldom the API server is asked. */
   report(): void {
     const { send, clock } = this.#options;
-    if (this.#result === undefined) return;
-    this.#sentMs = clock.nowMs();
+    if (this.#result === undefined || this.#stopping.signal.aborted) return;
+    this.#cancelRepeat();
+    this.#cancelRepeat = clock.after(REPORT_EVERY_MS, () => this.report());
     send(this.#document(this.#result));
   }
 
@@ -95,7 +97,7 @@ export class Health {
 
   #found(result: ProbeResult): void {
     if (this.#stopping.signal.aborted) return;
-    const { clock, log } = this.#options;
+    const { log } = this.#options;
     const before = this.#result;
     this.#result = result;
     const isChanged =
@@ -104,8 +106,7 @@ export class Health {
       const { reason, message, kubernetesVersion } = result;
       log[result.isHealthy ? 'info' : 'warn']('API server probed', { reason, message, kubernetesVersion });
     }
-    const isDue = this.#sentMs === undefined || clock.nowMs() - this.#sentMs >= REPORT_EVERY_MS;
-    if (isChanged || isDue) this.report();
+    if (isChanged) this.report();
     this.#next();
   }
 

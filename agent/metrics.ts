@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { ErrorCode, nameOf } from '../tunnel/wire/codes.ts';
+import type { DeflatedBytes } from './deflation.ts';
 import type { ExchangeEnd } from './exchange-options.ts';
 import type { PoolName } from './session-slots.ts';
 
@@ -28,6 +29,8 @@ export class AgentMetrics {
   readonly #exchanges: Counter<'outcome' | 'status_class'>;
   readonly #upstreamErrors: Counter<'code'>;
   readonly #dials: Counter<'result'>;
+  readonly #plainBytes: Counter;
+  readonly #deflatedBytes: Counter;
   #upstreamErrorCount = 0;
 
   constructor(gauges: () => AgentGauges) {
@@ -51,6 +54,16 @@ export class AgentMetrics {
       labelNames: ['result'],
       registers,
     });
+    this.#plainBytes = new Counter({
+      name: `${PREFIX}deflate_input_bytes_total`,
+      help: 'Bytes of answers that went to the gateway deflated, as the API server sent them.',
+      registers,
+    });
+    this.#deflatedBytes = new Counter({
+      name: `${PREFIX}deflate_output_bytes_total`,
+      help: 'What those answers had on the wire, in bytes.',
+      registers,
+    });
     addGauges(this.#registry, gauges);
   }
 
@@ -70,6 +83,11 @@ export class AgentMetrics {
 
   dialed(result: 'ready' | 'failed' | 'rejected' | 'lost'): void {
     this.#dials.inc({ result });
+  }
+
+  deflated({ plain, deflated }: DeflatedBytes): void {
+    this.#plainBytes.inc(plain);
+    this.#deflatedBytes.inc(deflated);
   }
 
   /** Prometheus text format. */

@@ -3,11 +3,13 @@ import type { Logger } from '../process/log.ts';
 import { VERSION } from '../process/version.ts';
 import type { Budget } from '../tunnel/flow/budget.ts';
 import { AgentSession, type AgentSessionEvents } from '../tunnel/session/agent-session.ts';
-import { FEATURES, VERSIONS } from '../tunnel/session/settings.ts';
+import { DEFLATE, FEATURES, VERSIONS } from '../tunnel/session/settings.ts';
 import type { Stream } from '../tunnel/session/stream.ts';
 import type { Transport } from '../tunnel/session/transport.ts';
 import { ErrorCode, nameOf } from '../tunnel/wire/codes.ts';
+import type { Hello } from '../tunnel/wire/documents.ts';
 import type { RequestHead } from '../tunnel/wire/head.ts';
+import { type DeflatedBytes, Deflation } from './deflation.ts';
 import type { ExchangeEnd, ForwardContext } from './exchange-options.ts';
 import { Exchange } from './forward.ts';
 import { type Limits, sessionSettings } from './limits.ts';
@@ -26,7 +28,13 @@ export interface ServerOptions {
   /** New for every process: tells a reconnect from a restart. */
   readonly instanceId: string;
   readonly onExchangeEnd: (end: ExchangeEnd) => void;
+  readonly onDeflated: (bytes: DeflatedBytes) => void;
+  /** Bytes per second of a session's link, undefined if not known; measured by its writer unless told. */
+  readonly linkSpeed?: (session: AgentSession) => number | undefined;
 }
+
+/** Which of the process's connections a session is, and what is known of the one that it had before. */
+export type Introduction = Required<Pick<Hello, 'connection' | 'previous'>>;
 
 /** What the dialer wants to hear of a session. */
 export type DialEvents = Pick<AgentSessionEvents, 'onReady' | 'onLeaving' | 'onEnd'>;
@@ -34,10 +42,18 @@ export type DialEvents = Pick<AgentSessionEvents, 'onReady' | 'onLeaving' | 'onE
 /** Serves what gateways send: stream → policy → worker → upstream. */
 export class Server {
   readonly #options: ServerOptions;
+  readonly #deflation: Deflation;
   #lastAnswerMs: number | undefined;
 
   constructor(options: ServerOptions) {
+    const { budget, limits, onDeflated } = options;
     this.#options = options;
+    this.#deflation = new Deflation({ budget, settings: () => limits.current.compression, onDeflated });
+  }
+
+  /** Answers that are being deflated. */
+  get deflating(): number {
+    return this.#deflation.running;
   }
 
   /** Monotonic: when the API server last answered a request well; undefined if never. */
@@ -46,7 +62,7 @@ export class Server {
   }
 
   /** A session on an open transport; `greet` starts it. */
-  open(transport: Transport, dial: DialEvents): AgentSession {
+  open(transport: Transport, introduction: Introduction, dial: DialEvents): AgentSession {
     const { clock, budget, random, limits, pools, instanceId } = this.#options;
     const slots = new SessionSlots(pools, (free) => session.announce(free));
     const hello = {
@@ -55,8 +71,9 @@ export class Server {
       instanceId,
       agentVersion: VERSION,
       slots: slots.join(),
+      ...introduction,
     };
-    const session = new AgentSession({
+    const session: AgentSession = new AgentSession({
       transport,
       clock,
       budget,
@@ -65,7 +82,7 @@ export class Server {
       hello,
       events: {
         onReady: (welcome) => dial.onReady(welcome),
-        onStream: (stream, head) => this.#accept(slots, stream, head),
+        onStream: (stream, head) => this.#accept(session, slots, stream, head),
         onConfig: (document) => this.#configure(document),
         onLeaving: (goaway) => {
           slots.leave();
@@ -80,9 +97,9 @@ export class Server {
     return session;
   }
 
-  #accept(slots: SessionSlots, stream: Stream, head: RequestHead): void {
+  #accept(session: AgentSession, slots: SessionSlots, stream: Stream, head: RequestHead): void {
     const pool = head.isLongRunning ? 'longRunning' : 'ordinary';
-    const { context, clock } = this.#options;
+    const { context, clock, linkSpeed = measuredSpeed } = this.#options;
     const startedMs = clock.nowMs();
     const { identity } = head;
     const reason = denial(head);
@@ -99,6 +116,10 @@ export class Server {
       head,
       identity,
       context,
+      deflate: (answer, events) => {
+        const link = { isOffered: session.hasFeature(DEFLATE), bytesPerSecond: linkSpeed(session) };
+        return this.#deflation.begin(stream, { request: head, answer, ...link }, events);
+      },
       onGone: (end) => {
         place?.release();
         this.#ended(head, startedMs, end);
@@ -139,6 +160,10 @@ export class Server {
       log.warn('limits ignored', { error });
     }
   }
+}
+
+function measuredSpeed({ session }: AgentSession): number | undefined {
+  return session.writer.bytesPerSecond;
 }
 
 /**

@@ -1,10 +1,10 @@
-import type { Clock } from '../process/clock.ts';
+import type { Timer } from '../tunnel/flow/timer.ts';
 
 /** Looks this often within the time that must pass without progress. */
 const LOOKS = 4;
 
 export interface StallWatchOptions {
-  readonly clock: Clock;
+  readonly clock: Timer;
   /** Something waits and nothing moves for this long: a stall. */
   readonly stallMs: number;
   /** Bytes that the peer took so far. */

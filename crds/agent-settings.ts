@@ -26,12 +26,19 @@ export interface AgentSettings {
     readonly drainMs: number;
   };
   readonly reconnect: { readonly minBackoffMs: number; readonly maxBackoffMs: number };
+  readonly compression: CompressionSettings;
   readonly health: { readonly intervalMs: number };
+}
+
+/** Whether and from which length answers may be deflated on the wire. */
+export interface CompressionSettings {
+  readonly mode: 'Auto' | 'Off';
+  readonly minBytes: number;
 }
 
 /** What the agents of a tunnel with this spec are told. */
 export function agentSettings(spec: Spec, { uid, generation }: { uid: string; generation: number }): AgentSettings {
-  const { limits, timeouts, reconnect, health } = spec;
+  const { limits, timeouts, reconnect, compression, health } = spec;
   const ms = (text: string) => measured('duration', text);
   return {
     tunnelUid: uid,
@@ -52,6 +59,7 @@ export function agentSettings(spec: Spec, { uid, generation }: { uid: string; ge
       drainMs: ms(timeouts.drain),
     },
     reconnect: { minBackoffMs: ms(reconnect.minBackoff), maxBackoffMs: ms(reconnect.maxBackoff) },
+    compression: { mode: compression.mode, minBytes: measured('bytes', compression.minBytes) },
     health: { intervalMs: ms(health.interval) },
   };
 }
@@ -71,8 +79,14 @@ const GROUPS = {
   reconnect: ['minBackoffMs', 'maxBackoffMs'],
   health: ['intervalMs'],
 } as const satisfies {
-  [Group in Exclude<keyof AgentSettings, 'generation' | 'tunnelUid'>]: readonly (keyof AgentSettings[Group])[];
+  [Group in Exclude<
+    keyof AgentSettings,
+    'generation' | 'tunnelUid' | 'compression'
+  >]: readonly (keyof AgentSettings[Group])[];
 };
+
+/** What a gateway of before this member means: it knows no compression, so nothing comes of it. */
+const UNSAID: CompressionSettings = { mode: 'Auto', minBytes: 64 * 1024 };
 
 /**
  * The document as received. Unknown fields are dropped.
@@ -86,7 +100,14 @@ export function parseAgentSettings(document: unknown): AgentSettings {
     const from = fieldAt(document, group);
     settings[group] = Object.fromEntries(names.map((name) => [name, numberAt(from, name, `${group}.`)]));
   }
-  return settings as unknown as AgentSettings;
+  return { ...(settings as unknown as AgentSettings), compression: compressionIn(fieldAt(document, 'compression')) };
+}
+
+/** A mode of a newer gateway is none that we have. */
+function compressionIn(from: unknown): CompressionSettings {
+  if (from === undefined) return UNSAID;
+  const mode = fieldAt(from, 'mode') === 'Auto' ? 'Auto' : 'Off';
+  return { mode, minBytes: numberAt(from, 'minBytes', 'compression.') };
 }
 
 function fieldAt(from: unknown, name: string): unknown {

@@ -141,6 +141,30 @@ const reconnectSchema = {
   ],
 } as const;
 
+const compressionSchema = {
+  type: 'object',
+  additionalProperties: false,
+  description:
+    'Whether large answers are deflated between agent and gateway for clients that do not ask for compression themselves. What a client asks for with Accept-Encoding is between it and the API server. Changes reach running agents at once.',
+  default: {},
+  properties: {
+    mode: {
+      type: 'string',
+      enum: ['Auto', 'Off'],
+      default: 'Auto',
+      description:
+        'Auto: while the link between agent and gateway is measured to be slow, JSON that is read from built-in kinds is deflated on it. Never Secrets, watches, logs, exec or proxied services. Off: nothing is. Default Auto.',
+    },
+    minBytes: bytes({
+      default: '64Ki',
+      min: '1Ki',
+      max: '64Mi',
+      description:
+        'Bytes: shorter answers are not deflated. Of a list the API server does not say how long it is: then it counts as long enough.',
+    }),
+  },
+} as const;
+
 const healthSchema = {
   type: 'object',
   additionalProperties: false,
@@ -172,6 +196,7 @@ export const specSchema = {
     limits: limitsSchema,
     timeouts: timeoutsSchema,
     reconnect: reconnectSchema,
+    compression: compressionSchema,
     health: healthSchema,
   },
 } as const;

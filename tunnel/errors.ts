@@ -13,7 +13,7 @@ export class ProtocolError extends Error {
 
 /** What is known about a request whose stream ended with an error. Unknown is never taken for unseen. */
 export type Execution =
-  /** Certainly never reached the upstream: REFUSED, or its OPEN was never written. */
+  /** Certainly never reached the upstream: REFUSED, its OPEN never written, or never seen by the word of the agent. */
   | 'not-executed'
   /** It may have been executed. */
   | 'unknown';

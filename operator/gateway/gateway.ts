@@ -15,6 +15,7 @@ import { WATCH_END_SPREAD_MS } from './sessions/exchange.ts';
 import { Hub } from './sessions/hub.ts';
 import { Registry, type TunnelFacts } from './sessions/registry.ts';
 import type { Tunnels, TunnelView } from './sessions/tunnels.ts';
+import { Unsettled } from './sessions/unsettled.ts';
 
 export interface GatewayOptions {
   readonly host: string;
@@ -44,6 +45,8 @@ export interface GatewayCounts {
   readonly greeting: number;
   readonly requests: number;
   readonly waiting: number;
+  /** Requests whose session was lost, until their agent says whether it saw them. */
+  readonly unsettled: number;
   readonly streams: number;
   readonly queuedBytes: number;
   readonly bufferedBytes: number;
@@ -71,13 +74,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const budget = new Budget(options.maxBufferBytes);
   const registry = new Registry(clock, options.onTunnelChange);
   const admission = new Admission({ registry, tunnels, clock, random });
-  const hub = new Hub({ ...options, registry, budget, onRoom: (tunnel) => admission.changed(tunnel) });
+  const unsettled = new Unsettled(clock);
+  const hub = new Hub({ ...options, registry, unsettled, budget, onRoom: (tunnel) => admission.changed(tunnel) });
   const authenticator = new Authenticator(options.reviewToken, clock);
   const authorizer = new Authorizer(options.reviewAccess, clock);
   const gate = new Gate({ authenticator, authorizer, tunnels, clock, log });
   const usable = new UsableTunnels({ gate, tunnels, clock });
   const clusters = new Clusters({ gate, usable, registry, externalUrl: options.externalUrl });
-  const forwarder = new Forwarder({ admission, clock, random, log });
+  const forwarder = new Forwarder({ admission, unsettled, budget, clock, random, log });
   const handler = new Handler({ gate, clusters, forwarder, clock, log });
   const server = await startServer({
     host,
@@ -90,7 +94,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     onUpgrade: (request, socket, head) => handler.upgrade(request, socket, head),
     onAgent: (request, socket, head) => hub.accept(request, socket, head),
   });
-  const counts = () => countAll({ registry, hub, handler, admission, server, budget });
+  const counts = () => countAll({ registry, hub, handler, admission, unsettled, server, budget });
   /** Resolves when no request runs, or when it is enough. */
   const idle = async (isEnough: () => boolean) => {
     while (!isEnough() && handler.active > 0) {
@@ -138,11 +142,12 @@ interface Parts {
   readonly hub: Hub;
   readonly handler: Handler;
   readonly admission: Admission;
+  readonly unsettled: Unsettled;
   readonly server: GatewayServer;
   readonly budget: Budget;
 }
 
-function countAll({ registry, hub, handler, admission, server, budget }: Parts): GatewayCounts {
+function countAll({ registry, hub, handler, admission, unsettled, server, budget }: Parts): GatewayCounts {
   const links = registry.all();
   const sum = (of: (counts: { streams: number; queuedBytes: number; bufferedBytes: number }) => number) =>
     links.reduce((total, { session }) => total + of(session.session.counts), 0);
@@ -151,6 +156,7 @@ function countAll({ registry, hub, handler, admission, server, budget }: Parts):
     greeting: hub.greeting,
     requests: handler.active,
     waiting: admission.waiting,
+    unsettled: unsettled.size,
     streams: sum(({ streams }) => streams),
     queuedBytes: sum(({ queuedBytes }) => queuedBytes),
     bufferedBytes: sum(({ bufferedBytes }) => bufferedBytes),

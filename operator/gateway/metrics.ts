@@ -6,6 +6,10 @@ const GAUGES: Readonly<Record<keyof GatewayCounts, { name: string; help: string 
   greeting: { name: 'clustertunnel_sessions_greeting', help: 'Agent connections that have not greeted yet.' },
   requests: { name: 'clustertunnel_requests_in_flight', help: 'Client requests without a complete answer.' },
   waiting: { name: 'clustertunnel_requests_waiting', help: 'Client requests that wait for a free worker.' },
+  unsettled: {
+    name: 'clustertunnel_requests_unsettled',
+    help: 'Writes whose session was lost, until their agent says whether it saw them.',
+  },
   streams: { name: 'clustertunnel_streams', help: 'Open streams over all sessions.' },
   queuedBytes: { name: 'clustertunnel_queued_bytes', help: 'Body bytes that wait for credit or their turn.' },
   bufferedBytes: { name: 'clustertunnel_buffered_bytes', help: 'Body bytes that clients have not taken.' },

@@ -30,7 +30,8 @@ export class Bench {
     this.#serving = new Serving({ url, ca, settings, token, clock: this.clock });
     this.gateway = new GatewayEnd(this.pair.left);
     const { server } = this.#serving;
-    this.session = server.open(this.pair.right, { onReady: () => {}, onLeaving: () => {}, onEnd: () => {} });
+    const deaf = { onReady: () => {}, onLeaving: () => {}, onEnd: () => {} };
+    this.session = server.open(this.pair.right, { connection: 0, previous: undefined }, deaf);
   }
 
   get budget(): Budget {

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { advanceDial, DIAL_TRANSITIONS, type DialEvent, type DialState } from '../../agent/dial-state.ts';
+import { describeStateTable } from '../support/state-table.ts';
 
 const STATES: readonly DialState[] = ['idle', 'connecting', 'handshaking', 'ready', 'draining', 'backoff'];
 const EVENTS: readonly DialEvent[] = [
@@ -46,4 +48,14 @@ describe('agent/dial-state', () => {
       expect(advanceDial(state, 'stop')).to.equal('draining');
     }
   });
+
+  it('draws every state and every event, and no other words on its arrows', () => {
+    const source = readFileSync(new URL('../../agent/dial-state.ts', import.meta.url), 'utf8');
+    const picture = source.slice(source.indexOf(' *\n') + 1, source.indexOf(' */')).split('stop: ')[0] ?? '';
+    const words = new Set(picture.replace('(make before break)', '').match(/[a-z]+/g));
+    const drawn = [...STATES, ...EVENTS].filter((word) => !['draining', 'stop', 'drained'].includes(word));
+    expect([...words]).to.have.members(drawn);
+  });
+
+  describeStateTable({ states: STATES, events: EVENTS, initial: 'idle', terminal: [], advance: advanceDial });
 });

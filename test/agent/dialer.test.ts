@@ -9,6 +9,7 @@ import { AgentSession } from '../../tunnel/session/agent-session.ts';
 import { DEFAULT_SETTINGS } from '../../tunnel/session/settings.ts';
 import type { Transport } from '../../tunnel/session/transport.ts';
 import { ErrorCode } from '../../tunnel/wire/codes.ts';
+import type { Previous } from '../../tunnel/wire/documents.ts';
 import { GatewayEnd, HELLO } from '../conformance/harness.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { type TransportPair, transportPair, turn } from '../support/transport-pair.ts';
@@ -23,6 +24,8 @@ interface Attempt {
 interface Link {
   readonly pair: TransportPair;
   readonly gateway: GatewayEnd;
+  /** What the agent said of the session before. */
+  readonly previous: () => Previous | undefined;
 }
 
 /** A dialer whose connections a test hands out. */
@@ -40,14 +43,14 @@ class Rig {
   constructor() {
     this.dialer = new Dialer({
       connect: (signal) => this.#connect(signal),
-      open: (transport, events) =>
+      open: (transport, introduction, events) =>
         new AgentSession({
           transport,
           clock: this.clock,
           budget: new Budget(2 ** 20),
           random: () => 0.5,
           settings: DEFAULT_SETTINGS,
-          hello: HELLO,
+          hello: { ...HELLO, ...introduction },
           events: { ...events, onStream: (stream) => stream.attach(IDLE), onConfig: () => {} },
         }),
       hasNewCredential: async () => this.hasNewCredential,
@@ -96,7 +99,8 @@ class Rig {
       this.attempts.push({
         accept: () => {
           const pair = transportPair();
-          const link = { pair, gateway: new GatewayEnd(pair.left) };
+          const gateway = new GatewayEnd(pair.left);
+          const link = { pair, gateway, previous: () => gateway.readies[0]?.previous };
           this.links.push(link);
           resolve(pair.right);
           return link;
@@ -233,6 +237,107 @@ describe('agent/dialer', () => {
     expect(rig.attempts).to.have.length(4);
     await rig.later(59_000);
     expect(rig.attempts).to.have.length(4);
+  });
+
+  it('backs off longer and longer while somebody else takes its place, however long it had it', async () => {
+    const rig = new Rig();
+    rig.dialer.start();
+    for (const waitMs of [500, 1_000, 2_000]) {
+      const { gateway, pair } = await rig.ready();
+      await rig.later(60_000);
+      gateway.gateway.session.close(ErrorCode.Replaced, 'a newer session took its place');
+      await pair.settle();
+      expect(rig.dialer.state).to.equal('backoff');
+      const dialled = rig.attempts.length;
+      rig.clock.advance(waitMs - 1);
+      expect(rig.attempts).to.have.length(dialled);
+      rig.clock.advance(1);
+      expect(rig.attempts).to.have.length(dialled + 1);
+    }
+    expect((await rig.ready()).previous(), 'it was told of its end').to.equal(undefined);
+  });
+
+  describe('what it says of the session before', () => {
+    const lose = async (rig: Rig, { pair }: Link) => {
+      pair.drop();
+      await rig.later(30_000);
+    };
+    const SESSION = 'session';
+
+    it('is nothing at first, and that this is its first connection', async () => {
+      const rig = new Rig();
+      rig.dialer.start();
+      const { gateway } = await rig.ready();
+      expect(gateway.readies).to.deep.equal([{ ...HELLO, connection: 0 }]);
+    });
+
+    it('is which request it saw last, once the session was lost', async () => {
+      const rig = new Rig();
+      rig.dialer.start();
+      const first = await rig.ready();
+      first.gateway.open();
+      first.gateway.open();
+      await first.pair.settle();
+      await lose(rig, first);
+      const second = await rig.ready();
+      expect(second.previous()).to.deep.equal({ sessionId: SESSION, lastStreamId: 2 });
+      await lose(rig, second);
+      const third = await rig.ready();
+      expect(third.previous(), 'of the session before, not of an older one').to.deep.equal({
+        sessionId: SESSION,
+        lastStreamId: 0,
+      });
+    });
+
+    it('is said again until a gateway has welcomed it', async () => {
+      const rig = new Rig();
+      rig.dialer.start();
+      const first = await rig.ready();
+      first.gateway.open();
+      await first.pair.settle();
+      await lose(rig, first);
+      rig.last.fail(new DialError('refused', false));
+      await rig.later(30_000);
+      const { pair, previous } = rig.last.accept();
+      // HELLO arrives, WELCOME does not.
+      pair.left.stall();
+      await until(() => previous() !== undefined);
+      await lose(rig, { pair } as Link);
+      expect((await rig.ready()).previous()).to.deep.equal({ sessionId: SESSION, lastStreamId: 1 });
+    });
+
+    for (const leaver of ['gateway', 'agent'] as const) {
+      it(`is nothing when the ${leaver} said goodbye`, async () => {
+        const rig = new Rig();
+        rig.dialer.start();
+        const first = await rig.ready();
+        first.gateway.open();
+        await first.pair.settle();
+        const ending = leaver === 'gateway' ? first.gateway.gateway : [...rig.dialer.sessions][0];
+        ending?.session.close(ErrorCode.Internal, 'bye');
+        await first.pair.settle();
+        await rig.later(30_000);
+        expect((await rig.ready()).previous()).to.equal(undefined);
+      });
+    }
+
+    it('is not what became of a session that drained meanwhile', async () => {
+      const rig = new Rig();
+      rig.dialer.start();
+      const old = await rig.ready();
+      await rig.later(60_000);
+      old.gateway.open();
+      await old.pair.settle();
+      old.gateway.gateway.session.drain(ErrorCode.Draining, 'the gateway is leaving');
+      await old.pair.settle();
+      const next = await rig.ready();
+      for (let at = 0; at < 3; at++) next.gateway.open();
+      await next.pair.settle();
+      next.pair.drop();
+      old.pair.drop();
+      await rig.later(30_000);
+      expect((await rig.ready()).previous()).to.deep.equal({ sessionId: SESSION, lastStreamId: 3 });
+    });
   });
 
   describe('stop', () => {

@@ -227,6 +227,18 @@ describe('agent/forward', function () {
     await until(() => upstream.last.isAborted && bench.busy === 0);
   });
 
+  it('keeps the deadlines of all requests, and its watch over those that nobody reads, behind one timer', async () => {
+    upstream.answer = (_, response) => response.write(Buffer.alloc(MEBIBYTE));
+    const owners = Array.from({ length: 20 }, () => bench.gateway.open({ deadlineMs: 60_000 }, true));
+    for (const owner of owners) owner.isReading = false;
+    await until(() => owners.every((owner) => owner.bytes > 0));
+    await bench.pair.settle();
+    expect(bench.clock.pending).to.equal(1);
+    bench.pair.drop();
+    await until(() => bench.busy === 0);
+    expect(bench.clock.pending, 'of a session that ended').to.equal(0);
+  });
+
   it('says that a redirect may not pass, before any head', async () => {
     for (const status of [301, 302, 307, 308]) {
       upstream.answer = (_, response) => response.writeHead(status, { location: 'https://evil/' }).end();

@@ -1,3 +1,4 @@
+import type { DeflatedBytes } from '../../agent/deflation.ts';
 import type { ExchangeEnd } from '../../agent/exchange-options.ts';
 import { Limits } from '../../agent/limits.ts';
 import { Server } from '../../agent/serve.ts';
@@ -17,6 +18,8 @@ export interface ServingOptions {
   readonly settings: AgentSettings;
   readonly token?: (() => Promise<string>) | undefined;
   readonly clock: ManualClock;
+  /** Believes what it measures of its link, not `bytesPerSecond`. */
+  readonly measuresLink?: boolean | undefined;
 }
 
 /** The agent's serving half with a real upstream: it lacks a session only. */
@@ -27,9 +30,14 @@ export class Serving {
   readonly upstream: Upstream;
   readonly server: Server;
   readonly ends: ExchangeEnd[] = [];
+  /** Of each answer that went deflated. */
+  readonly deflated: DeflatedBytes[] = [];
+  /** How fast the link to the gateway is found to be. */
+  bytesPerSecond: number | undefined;
   unauthorized = 0;
 
-  constructor({ url, ca, settings, token = async () => 'agent-token', clock }: ServingOptions) {
+  constructor(options: ServingOptions) {
+    const { url, ca, settings, token = async () => 'agent-token', clock, measuresLink = false } = options;
     this.limits = new Limits(settings, () => {});
     this.pools = {
       ordinary: new WorkerPool({ limit: settings.limits.maxConcurrentRequests, queueLimit: 4 }),
@@ -54,7 +62,14 @@ export class Serving {
       log: silentLogger,
       instanceId: 'instance',
       onExchangeEnd: (end) => this.ends.push(end),
+      onDeflated: (bytes) => this.deflated.push(bytes),
+      ...(measuresLink ? {} : { linkSpeed: () => this.bytesPerSecond }),
     });
+  }
+
+  /** Answers that are being deflated. */
+  get deflating(): number {
+    return this.server.deflating;
   }
 
   /** Requests at the upstream or queued here. */

@@ -256,6 +256,7 @@ export class Stranger {
   constructor(transport: Transport) {
     this.#transport = transport;
     transport.listen({
+      onBytes: () => {},
       onMessage: (message) => decodeMessage(message, (frame) => this.heard.push(frame)),
       onViolation: (what) => {
         throw new Error(what);

@@ -68,6 +68,17 @@ describe('conformance/session', () => {
     expect(await said).to.equal('é'.repeat(61));
   });
 
+  it('tells of bytes before their message is whole', async () => {
+    const { near, far } = await connected();
+    const told = new Promise<string>((resolve) => {
+      const onBytes = () => resolve('bytes');
+      const onMessage = () => resolve('a message');
+      websocketTransport(far).listen({ onBytes, onMessage, onViolation: resolve, onClose: resolve });
+    });
+    near.send(Buffer.alloc(1), { binary: true, fin: false });
+    expect(await told).to.equal('bytes');
+  });
+
   describe('a peer that misuses the WebSocket', () => {
     it('ends the session over a text message', async () => {
       const { near, far } = await connected();

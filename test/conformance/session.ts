@@ -1,4 +1,5 @@
 import { describeAbuse } from './abuse.ts';
+import { describeCompression } from './compression.ts';
 import { describeCredit } from './credit.ts';
 import { describeExchange } from './exchange.ts';
 import { describeFarewell } from './farewell.ts';
@@ -21,5 +22,6 @@ export function sessionConformance({ name, pair }: SessionConformance): void {
     describeFarewell(pair);
     describeAbuse(pair);
     describeOrder(pair);
+    describeCompression(pair);
   });
 }

@@ -25,6 +25,7 @@ describe('crds/agent-settings', () => {
         drainMs: 30_000,
       },
       reconnect: { minBackoffMs: 1_000, maxBackoffMs: 30_000 },
+      compression: { mode: 'Auto', minBytes: 64 * 2 ** 10 },
       health: { intervalMs: 10_000 },
     });
   });
@@ -37,6 +38,21 @@ describe('crds/agent-settings', () => {
     const { limits, ...rest } = defaults();
     const newer = { ...rest, limits: { ...limits, maxQueued: 3 }, breaker: {} };
     expect(parseAgentSettings(newer)).to.deep.equal(defaults());
+  });
+
+  it('takes the defaults of compression from a gateway that does not know it', () => {
+    const { compression: _, ...older } = defaults();
+    expect(parseAgentSettings(older)).to.deep.equal(defaults());
+  });
+
+  it('takes a mode of compression that it does not know for Off', () => {
+    const newer = { ...defaults(), compression: { mode: 'Always', minBytes: 1 } };
+    expect(parseAgentSettings(newer).compression).to.deep.equal({ mode: 'Off', minBytes: 1 });
+  });
+
+  it('refuses compression without its bound', () => {
+    const document = { ...defaults(), compression: { mode: 'Auto' } };
+    expect(() => parseAgentSettings(document)).to.throw(TypeError, 'compression.minBytes must be a number');
   });
 
   it('names the field that is missing', () => {

@@ -19,7 +19,7 @@ import type { SessionEnd } from '../../tunnel/session/session.ts';
 import { CONNECT_PATH, DEFAULT_SETTINGS, SUBPROTOCOL } from '../../tunnel/session/settings.ts';
 import type { Stream, StreamEvents } from '../../tunnel/session/stream.ts';
 import { WEBSOCKET_OPTIONS, websocketTransport } from '../../tunnel/session/websocket.ts';
-import type { Document, Goaway, Slots } from '../../tunnel/wire/documents.ts';
+import type { Document, Goaway, Hello, Slots } from '../../tunnel/wire/documents.ts';
 import type { RawHeaders, RequestHead } from '../../tunnel/wire/head.ts';
 import { ManualClock } from './manual-clock.ts';
 import { turns, until } from './turns.ts';
@@ -42,6 +42,7 @@ export const SETTINGS: AgentSettings = {
     drainMs: 30_000,
   },
   reconnect: { minBackoffMs: 1_000, maxBackoffMs: 30_000 },
+  compression: { mode: 'Auto', minBytes: 64 * 1024 },
   health: { intervalMs: 10_000 },
 };
 
@@ -120,7 +121,11 @@ export class Served implements StreamEvents {
 
 export interface AgentScript {
   readonly tunnel?: string;
+  /** A fresh one of the tunnel unless told. */
+  readonly token?: string;
   readonly slots?: Slots;
+  /** What else HELLO says. */
+  readonly hello?: Partial<Hello>;
   /** Called for each request; without it requests stay open. */
   readonly serve?: (served: Served) => void;
   /** Slots are announced again when a stream closes, unless this says no. */
@@ -151,6 +156,7 @@ export class ScriptedAgent {
         instanceId: randomBytes(4).toString('hex'),
         agentVersion: '0.0.0-test',
         slots: script.slots ?? { ordinary: 64, longRunning: 1_000 },
+        ...script.hello,
       },
       events: {
         onReady: () => {
@@ -229,6 +235,8 @@ export class GatewayFixture {
   readonly keys = new Map<string, AgentKey>();
   readonly agents: ScriptedAgent[] = [];
   readonly changes: string[] = [];
+  /** Called at each of these changes. */
+  onChange: () => void = () => {};
   /** What the hub was asked. */
   readonly reviewed = { tokens: [] as string[], access: [] as { user: string; name: string; verb: string }[] };
   reviewToken: (token: string, signal: AbortSignal) => Promise<unknown> = async (token) =>
@@ -265,7 +273,10 @@ export class GatewayFixture {
       clock: fixture.clock,
       random: () => 0.5,
       log: options.log ?? silentLogger,
-      onTunnelChange: (tunnel) => fixture.changes.push(tunnel),
+      onTunnelChange: (tunnel) => {
+        fixture.changes.push(tunnel);
+        fixture.onChange();
+      },
       ...(options.headTimeoutMs === undefined ? {} : { headTimeoutMs: options.headTimeoutMs }),
     });
     return fixture;
@@ -308,20 +319,19 @@ export class GatewayFixture {
 
   /** An agent whose session is ready at both ends. */
   async agent(script: AgentScript = {}): Promise<ScriptedAgent> {
-    const socket = this.dial({ token: this.mint(script.tunnel) });
+    const socket = this.dial({ token: script.token ?? this.mint(script.tunnel) });
     const agent = new ScriptedAgent(socket, script, this.clock);
     this.agents.push(agent);
     await once(socket, 'open');
-    const before = this.counts.sessions;
     agent.session.greet();
-    await until(() => agent.isReady && agent.configs.length > 0 && this.counts.sessions > before);
+    await until(() => agent.isReady && agent.configs.length > 0);
     return agent;
   }
 
-  /** A WebSocket on the agents' door, not yet open. */
-  dial(options: { token?: string; protocol?: string; origin?: string }): WebSocket {
+  /** A WebSocket on the agents' door, not yet open. `url`: another way to the gateway than the direct one. */
+  dial(options: { token?: string; protocol?: string; origin?: string; url?: string }): WebSocket {
     const socket = new WebSocket(
-      `wss://localhost:${this.gateway.port}${CONNECT_PATH}`,
+      `${(options.url ?? this.url).replace(/^https/, 'wss')}${CONNECT_PATH}`,
       options.protocol ?? SUBPROTOCOL,
       {
         ...WEBSOCKET_OPTIONS,
@@ -336,7 +346,7 @@ export class GatewayFixture {
   }
 
   client(protocol: Protocol): Client {
-    const client = protocol === 'h2' ? new Http2Client(this.url, this.#ca) : new Http1Client(this.url, this.#ca);
+    const client = openClient(protocol, this.url, this.#ca);
     this.#closers.push(() => client.close());
     return client;
   }
@@ -455,6 +465,11 @@ export interface Call {
 export interface Client {
   call(ask: Ask): Call;
   close(): void;
+}
+
+/** Connections of a user of the gateway at `url`. */
+export function openClient(protocol: Protocol, url: string, ca: string): Client {
+  return protocol === 'h2' ? new Http2Client(url, ca) : new Http1Client(url, ca);
 }
 
 /** A body read to its end, as text; rejects when it was cut. */

@@ -77,6 +77,11 @@ export class InstalledLab {
     return this.#gateway.client(this.lab.users[user]);
   }
 
+  /** PEM of the gateway's CA. */
+  get gatewayCa(): string {
+    return this.#gateway.caPem;
+  }
+
   get #gateway(): GatewayAccess {
     if (this.#access === undefined) throw new Error('the operator is not installed yet');
     return this.#access;
@@ -130,10 +135,15 @@ export class InstalledLab {
 
   /** `clustertunnel manifest`, applied at the cluster: what the owner of a Manual target does. */
   async applyManifest(tunnel: string, cluster: Cluster): Promise<void> {
+    await this.lab.kubectl(cluster, ['apply', '-f', '-'], { input: await this.manifest(tunnel) });
+  }
+
+  /** What `clustertunnel manifest` prints: YAML documents, a new token in one of them. */
+  async manifest(tunnel: string): Promise<string> {
     const options = { kubeconfig: this.lab.hub.kubeconfigPath, home: this.dir };
     const { exitCode, stdout, stderr } = await program(['manifest', tunnel], options);
     if (exitCode !== 0) throw new Error(`clustertunnel manifest ${tunnel} ended with ${exitCode}: ${stderr}`);
-    await this.lab.kubectl(cluster, ['apply', '-f', '-'], { input: stdout });
+    return stdout;
   }
 }
 

@@ -23,8 +23,24 @@ export class NaiveError extends Error {}
 
 /** All frames of one message. @throws NaiveError. */
 export function naiveDecode(message: Uint8Array): Frame[] {
+  const { frames, trouble } = naiveRead(message);
+  if (trouble !== undefined) throw trouble;
+  return frames;
+}
+
+/** The frames of one message up to the first that is none, and what is wrong with that one. */
+export function naiveRead(message: Uint8Array): { frames: Frame[]; trouble: NaiveError | undefined } {
   const frames: Frame[] = [];
-  const cursor = new Cursor(message);
+  try {
+    readFrames(new Cursor(message), frames);
+    return { frames, trouble: undefined };
+  } catch (error) {
+    if (error instanceof NaiveError) return { frames, trouble: error };
+    throw error;
+  }
+}
+
+function readFrames(cursor: Cursor, frames: Frame[]): void {
   while (cursor.left > 0) {
     const length = cursor.uint(3);
     const type = cursor.uint(1);
@@ -38,7 +54,6 @@ export function naiveDecode(message: Uint8Array): Frame[] {
     must(type >= SLOTS ? streamId === 0 : streamId >= 1 && streamId <= 0x7fffffff, 'stream');
     frames.push(frameOf(type, flags, streamId, new Cursor(payload)));
   }
-  return frames;
 }
 
 /** One frame as its bytes. */
@@ -59,11 +74,13 @@ function limitOf(type: number): number {
 
 function flagsOf(type: number): number {
   if (type === OPEN) return 1 | 2 | 4;
-  return type === DATA || type === HEAD ? 1 : 0;
+  if (type === HEAD) return 1 | 8;
+  return type === DATA ? 1 : 0;
 }
 
 function flagBits(frame: Frame): number {
   const end = 'isEnd' in frame && frame.isEnd ? 1 : 0;
+  if (frame.type === HEAD) return end | (frame.head.isDeflated ? 8 : 0);
   if (frame.type !== OPEN) return end;
   return end | (frame.head.isLongRunning ? 2 : 0) | (frame.head.isUpgrade ? 4 : 0);
 }
@@ -84,15 +101,17 @@ function frameOf(type: number, flags: number, streamId: number, at: Cursor): Fra
     case HEAD: {
       const status = at.uint(2);
       must(status >= 100 && status <= 599, 'status');
-      return done({ type, streamId, isEnd, head: { status, headers: headersOf(at) } });
+      const headers = headersOf(at);
+      const head = (flags & 8) === 8 ? { status, headers, isDeflated: true as const } : { status, headers };
+      return done({ type, streamId, isEnd, head });
     }
     case RESET:
     case REFUSED:
       return { type, streamId, code: at.uint(4), detail: at.utf8(at.left) };
     case WINDOW: {
-      const creditBytes = at.uint(4);
-      must(creditBytes >= 1 && creditBytes <= 0x7fffffff, 'credit');
-      return done({ type, streamId, creditBytes });
+      const frame = done({ type, streamId, creditBytes: at.uint(4) });
+      must(frame.creditBytes >= 1 && frame.creditBytes <= 0x7fffffff, 'credit');
+      return frame;
     }
     case SLOTS:
       return done({ type, slots: { ordinary: at.uint(4), longRunning: at.uint(4) } });

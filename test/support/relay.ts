@@ -7,6 +7,9 @@ export class Relay {
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
   #port = 0;
+  #isHolding = false;
+  /** Bytes of the server that did not arrive. */
+  heldBytes = 0;
 
   private constructor(targetUrl: string) {
     const { hostname, port } = new URL(targetUrl);
@@ -25,6 +28,11 @@ export class Relay {
     return `https://127.0.0.1:${this.#port}`;
   }
 
+  /** From now on nothing of the server arrives any more, though its connections stay; until they are cut. */
+  hold(): void {
+    this.#isHolding = true;
+  }
+
   /** From now on connections are refused, and those that are open end. */
   async cut(): Promise<void> {
     const server = this.#server;
@@ -38,6 +46,7 @@ export class Relay {
 
   /** Connections pass again. */
   async mend(): Promise<void> {
+    this.#isHolding = false;
     const server = createServer((client) => this.#pass(client));
     server.listen(this.#port, '127.0.0.1');
     await once(server, 'listening');
@@ -54,7 +63,10 @@ export class Relay {
       [server, client],
     ] as const) {
       this.#sockets.add(socket);
-      socket.on('data', (chunk) => other.write(chunk));
+      socket.on('data', (chunk) => {
+        if (socket === server && this.#isHolding) this.heldBytes += chunk.length;
+        else other.write(chunk);
+      });
       socket.once('end', () => other.end());
       // What the relay tells of an error is that the other side ends too.
       socket.on('error', () => {});

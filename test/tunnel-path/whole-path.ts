@@ -3,10 +3,14 @@ import type { Readable, Writable } from 'node:stream';
 import { expect } from 'chai';
 import type { AgentSession } from '../../tunnel/session/agent-session.ts';
 import { websocketTransport } from '../../tunnel/session/websocket.ts';
-import { Serving } from '../agent/serving.ts';
+import { Serving, type ServingOptions } from '../agent/serving.ts';
 import { GatewayFixture, type RawConnection, SETTINGS } from '../support/gateway-fixture.ts';
 import { RecordingUpstream } from '../support/recording-upstream.ts';
 import { until } from '../support/turns.ts';
+
+type WholePathOptions = Pick<ServingOptions, 'measuresLink'>;
+
+const FIRST = { connection: 0, previous: undefined };
 
 /** Client → gateway → agent → API server: the real ones over real TLS, all in this process, with a clock that stands still. */
 export class WholePath {
@@ -15,15 +19,16 @@ export class WholePath {
   readonly agent: Serving;
   #sever: () => void = () => {};
 
-  private constructor(upstream: RecordingUpstream, gateway: GatewayFixture) {
+  private constructor(upstream: RecordingUpstream, gateway: GatewayFixture, options: WholePathOptions) {
+    const { url, ca } = upstream;
     this.upstream = upstream;
     this.gateway = gateway;
-    this.agent = new Serving({ url: upstream.url, ca: upstream.ca, settings: SETTINGS, clock: gateway.clock });
+    this.agent = new Serving({ url, ca, settings: SETTINGS, clock: gateway.clock, ...options });
   }
 
-  static async start(): Promise<WholePath> {
+  static async start(options: WholePathOptions = {}): Promise<WholePath> {
     const [upstream, gateway] = await Promise.all([RecordingUpstream.start(), GatewayFixture.start()]);
-    const path = new WholePath(upstream, gateway);
+    const path = new WholePath(upstream, gateway, options);
     await path.connect();
     return path;
   }
@@ -41,7 +46,7 @@ export class WholePath {
       onLeaving: () => {},
       onEnd: () => {},
     };
-    const session: AgentSession = agent.server.open(websocketTransport(socket), events);
+    const session: AgentSession = agent.server.open(websocketTransport(socket), FIRST, events);
     session.greet();
     await until(() => isReady && gateway.counts.sessions > 0);
     this.#sever = () => socket.terminate();

@@ -58,6 +58,16 @@ export class Budget {
     this.#grownBytes -= grownBytes;
   }
 
+  /**
+   * Takes memory of a fixed size, out of what is kept for admitting streams as well; `shrink` gives it back. All of it or,
+   * when there is not so much left, nothing: false.
+   */
+  take(bytes: number): boolean {
+    if (this.usedBytes + bytes > this.#limitBytes) return false;
+    this.#grownBytes += bytes;
+    return true;
+  }
+
   /** Takes back growth that a window no longer needs. */
   shrink(bytes: number): void {
     if (bytes > this.#grownBytes) throw new RangeError('gave back more than had grown');

@@ -6,6 +6,10 @@ const REFRESH_SHARE = 0.25;
 /** A window of which half lasts longer than this, and than many round trips, is larger than its reader needs. */
 const IDLE_MS = 1_000;
 const IDLE_ROUND_TRIPS = 16;
+/** Up to this size a window grows as fast as it is used up. */
+const QUICK_BYTES = 256 * 1024;
+/** Beyond, the pace must last: socket buffers swallow megabytes at once, however slow the reader behind them is. */
+const SUSTAINED_MS = 50;
 /** A round trip shorter than the two event loops that serve it says nothing about what is under way. */
 const SHORTEST_RTT_MS = 2;
 
@@ -87,7 +91,7 @@ export class ReceiveWindow {
     const rttMs = Math.max(minRttMs, SHORTEST_RTT_MS);
     if (this.#isReleased) return 0;
     if (tookMs > Math.max(IDLE_MS, IDLE_ROUND_TRIPS * rttMs)) return this.#shrink(nowMs);
-    if (share < 0.5) return 0;
+    if (share < 0.5 || (this.#sizeBytes >= QUICK_BYTES && tookMs < SUSTAINED_MS)) return 0;
     this.#beginEpoch(nowMs);
     return tookMs < 4 * share * rttMs ? this.#grow(maxBytes) : 0;
   }

@@ -38,6 +38,7 @@ export class AgentSession {
   readonly session: Session;
   readonly #agent: AgentSessionOptions;
   #sessionId: string | undefined;
+  #features: readonly string[] = [];
 
   constructor(options: AgentSessionOptions) {
     this.session = new Session(options, {
@@ -59,6 +60,11 @@ export class AgentSession {
   greet(): void {
     this.session.document(FrameType.Hello, this.#agent.hello);
     this.session.listen();
+  }
+
+  /** Whether the gateway chose this feature, and we had offered it. */
+  hasFeature(name: string): boolean {
+    return this.#features.includes(name) && this.#agent.hello.features.includes(name);
   }
 
   /** Announces worker slots that became free. */
@@ -89,6 +95,7 @@ export class AgentSession {
     if (!VERSIONS.includes(welcome.version)) {
       throw new ProtocolError(`the gateway chose version ${welcome.version}`, ErrorCode.Version);
     }
+    this.#features = welcome.features;
     this.session.advance('greeted');
     this.#sessionId = welcome.sessionId;
     this.#agent.events.onReady(welcome);

@@ -6,7 +6,7 @@ import type { Frame } from '../wire/frame.ts';
 import type { RequestHead } from '../wire/head.ts';
 import { MAX_STREAM_ID } from '../wire/limits.ts';
 import { Session, type SessionEnd, type SessionOptions } from './session.ts';
-import { choose } from './settings.ts';
+import { choose, DEFLATE } from './settings.ts';
 import type { Stream } from './stream.ts';
 
 /** Free workers of one pool that a gateway believes in. */
@@ -40,6 +40,7 @@ export class GatewaySession {
   readonly #gateway: GatewaySessionOptions;
   readonly #free = { ordinary: 0, longRunning: 0 };
   readonly #poolOf = new WeakMap<Stream, SlotPool>();
+  #features: readonly string[] = [];
 
   constructor(options: GatewaySessionOptions) {
     this.session = new Session(options, {
@@ -98,6 +99,10 @@ export class GatewaySession {
       case FrameType.Hello:
         return this.#receiveHello(frame.document);
       case FrameType.Head:
+        if (frame.head.isDeflated && !this.#features.includes(DEFLATE)) {
+          throw new ProtocolError('a deflated answer without the feature deflate');
+        }
+        return this.session.streams.receive(frame);
       case FrameType.Refused:
         return this.session.streams.receive(frame);
       case FrameType.Slots:
@@ -139,6 +144,7 @@ export class GatewaySession {
     const hello = helloOf(document);
     const { sessionId, replicaId, gatewayVersion } = this.#gateway;
     const chosen = choose(hello);
+    this.#features = chosen.features;
     if (hello.slots.ordinary + hello.slots.longRunning > 0) this.#receiveSlots(hello.slots);
     this.session.document(FrameType.Welcome, { ...chosen, sessionId, replicaId, gatewayVersion });
     this.session.advance('greeted');

@@ -9,6 +9,8 @@ const EMPTY = new Uint8Array(0);
 export class Outbox implements Sender {
   readonly place = new LanePlace();
   readonly window = new SendWindow();
+  /** Kept by the writer: when the peer last gave credit. */
+  creditedMs: number | undefined;
   readonly #streamId: number;
   /** Heads and trailers are frames; body chunks are bytes, cut into DATA when taken. */
   readonly #queue: (EncodedFrame | Uint8Array)[] = [];

@@ -17,7 +17,7 @@ import { Streams } from './streams.ts';
 import { Vitals } from './vitals.ts';
 import { Writer } from './writer.ts';
 
-/** A GOAWAY with these codes reaches nobody: who fell silent does not hear it, and who was replaced speaks elsewhere already. */
+/** No goodbye, though a GOAWAY says it: who fell silent does not hear it, and who was replaced speaks elsewhere already. */
 const UNHEARD: ReadonlySet<ErrorCode> = new Set([ErrorCode.Silent, ErrorCode.Replaced]);
 
 export type { SessionCounts, SessionEnd, SessionOptions, SessionRole } from './role.ts';
@@ -99,6 +99,7 @@ export class Session {
     if (this.#isListening) return;
     this.#isListening = true;
     this.#options.transport.listen({
+      onBytes: () => this.vitals.heard(),
       onMessage: (message) => this.#receive(message),
       onViolation: (what) => this.fail(new ProtocolError(what)),
       onClose: (reason, code) => this.#closed(reason, code),
@@ -260,6 +261,7 @@ export class Session {
       after: (delayMs, run) => this.vitals.deadlines.after(delayMs, run),
       wake: (stream) => this.writer.wake(stream.outbox),
       credit: (streamId, bytes) => this.writer.credit(streamId, bytes),
+      credited: (stream, bytes) => this.writer.credited(stream.outbox, bytes),
       control: (frame) => this.writer.control(frame),
       forget: (stream) => {
         this.writer.remove(stream.id, stream.outbox);

@@ -8,8 +8,10 @@ export const SUBPROTOCOL = 'clustertunnel.v1';
 export const CONNECT_PATH = '/agent/v1/connect';
 /** Versions this program speaks, best first. */
 export const VERSIONS: readonly number[] = [1];
-/** Optional features this program knows. None yet. */
-export const FEATURES: readonly string[] = [];
+/** The agent may send HEAD with DEFLATED. */
+export const DEFLATE = 'deflate';
+/** Optional features this program knows. */
+export const FEATURES: readonly string[] = [DEFLATE];
 /** HELLO, then WELCOME, each within this time of the upgrade. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000;
 
@@ -44,5 +46,5 @@ export function choose({ versions, features }: Hello): { version: number; featur
       ErrorCode.Version,
     );
   }
-  return { version, features: features.filter((each) => FEATURES.includes(each)) };
+  return { version, features: FEATURES.filter((each) => features.includes(each)) };
 }

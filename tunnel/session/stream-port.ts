@@ -28,6 +28,8 @@ export interface StreamPort<Owner> {
   after(delayMs: number, run: () => void): () => void;
   wake(stream: Owner): void;
   credit(streamId: number, bytes: number): void;
+  /** The peer gave the stream credit; false: more than a window can hold. */
+  credited(stream: Owner, bytes: number): boolean;
   control(frame: EncodedFrame): void;
   /** Both halves are done: the session forgets this very object. */
   forget(stream: Owner): void;

@@ -63,6 +63,11 @@ export class Stream {
     return this.#window.bufferedBytes;
   }
 
+  /** Bytes that the peer can make us hold for this stream, as its window is now. */
+  get windowBytes(): number {
+    return this.#window.sizeBytes;
+  }
+
   /** Sets the owner. Called once, before any frame is received. */
   attach(events: StreamEvents): void {
     this.#events = events;
@@ -184,8 +189,7 @@ export class Stream {
   }
 
   receiveCredit(bytes: number): void {
-    if (!this.outbox.window.grant(bytes)) throw new ProtocolError('credit beyond 2^31-1', ErrorCode.FlowControl);
-    this.#port.wake(this);
+    if (!this.#port.credited(this, bytes)) throw new ProtocolError('credit beyond 2^31-1', ErrorCode.FlowControl);
   }
 
   /** The stream ended with an error that the peer sent or the session died of. */

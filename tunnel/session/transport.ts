@@ -2,6 +2,8 @@ import type { ErrorCode } from '../wire/codes.ts';
 
 /** What a session hears from its connection. */
 export interface TransportEvents {
+  /** Bytes of the peer came; their message may not be whole yet. */
+  onBytes(): void;
   /** One whole binary message. */
   onMessage(message: Uint8Array): void;
   /** The peer sent what is no binary message; the connection can still carry our answer. */

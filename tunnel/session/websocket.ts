@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { ErrorCode } from '../wire/codes.ts';
 import { MAX_MESSAGE_BYTES } from '../wire/limits.ts';
@@ -35,6 +36,7 @@ export function websocketTransport(socket: WebSocket): Transport {
         if (!isOver) events.onClose(why, code);
         isOver = true;
       };
+      connectionOf(socket)?.on('data', () => events.onBytes());
       socket.on('message', (data, isBinary) => {
         if (isOver) return;
         if (isBinary) events.onMessage(data as Buffer);
@@ -55,6 +57,11 @@ export function websocketTransport(socket: WebSocket): Transport {
       socket.terminate();
     },
   };
+}
+
+/** ws tells of whole messages only. On a slow line one of them takes longer than a peer may be silent. */
+function connectionOf(socket: WebSocket): Duplex | undefined {
+  return (socket as unknown as { readonly _socket?: Duplex })._socket;
 }
 
 /** ws names what the peer did wrong: WS_ERR_INVALID_OPCODE, WS_ERR_UNSUPPORTED_MESSAGE_LENGTH… */

@@ -1,5 +1,6 @@
 import { ProtocolError } from '../errors.ts';
 import { Lanes } from '../flow/lanes.ts';
+import { LinkSpeed } from '../flow/link-speed.ts';
 import type { Timer } from '../flow/timer.ts';
 import { ErrorCode, FrameType } from '../wire/codes.ts';
 import type { Slots } from '../wire/documents.ts';
@@ -37,6 +38,7 @@ export interface WriterOptions {
 export class Writer {
   readonly #options: WriterOptions;
   readonly #lanes = new Lanes<Outbox>();
+  readonly #speed = new LinkSpeed();
   readonly #control: EncodedFrame[] = [];
   readonly #credits = new Map<number, number>();
   readonly #allocate: (bytes: number) => Buffer;
@@ -56,6 +58,11 @@ export class Writer {
   /** Frames and bytes that wait, for the counters. */
   get waiting(): { control: number; handedBytes: number } {
     return { control: this.#control.length + this.#credits.size, handedBytes: this.#handedBytes };
+  }
+
+  /** How fast the link carries what is sent; undefined: not measured, or too long ago. */
+  get bytesPerSecond(): number | undefined {
+    return this.#speed.bytesPerSecond(this.#options.clock.nowMs());
   }
 
   /** Queues a frame ahead of all streams. */
@@ -89,6 +96,17 @@ export class Writer {
   wake(outbox: Outbox): void {
     this.#lanes.wake(outbox, this.#options.clock.nowMs());
     this.#schedule();
+  }
+
+  /** The peer gave a stream credit. False: more than a window can hold. */
+  credited(outbox: Outbox, bytes: number): boolean {
+    const nowMs = this.#options.clock.nowMs();
+    const { creditedMs } = outbox;
+    if (creditedMs !== undefined && outbox.queuedBytes > 0) this.#speed.credited(bytes, creditedMs, nowMs);
+    outbox.creditedMs = nowMs;
+    if (!outbox.window.grant(bytes)) return false;
+    this.wake(outbox);
+    return true;
   }
 
   /** Forgets a stream that was reset or closed. */

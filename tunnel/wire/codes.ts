@@ -42,6 +42,8 @@ export const Flag = {
   LongRunning: 0x02,
   /** OPEN: the request asks for an upgrade; after HEAD 101 the bodies are raw bytes. */
   Upgrade: 0x04,
+  /** HEAD: the DATA that follow are one raw DEFLATE stream of the body. Only with the feature `deflate`. */
+  Deflated: 0x08,
 } as const;
 
 /** Why a stream or a session ended. Numbers are the wire's; names go into logs and metrics. */

@@ -13,7 +13,7 @@ type DataFrame = Extract<Frame, { type: typeof FrameType.Data }>;
 const ALLOWED_FLAGS: Readonly<Record<number, number>> = {
   [FrameType.Data]: Flag.End,
   [FrameType.Open]: Flag.End | Flag.LongRunning | Flag.Upgrade,
-  [FrameType.Head]: Flag.End,
+  [FrameType.Head]: Flag.End | Flag.Deflated,
 };
 
 /** Types that speak of the session: stream id 0. All others name a stream. */
@@ -28,12 +28,17 @@ const SESSION_TYPES: ReadonlySet<number> = new Set([
   FrameType.Goaway,
 ]);
 
-/** DATA that is a smaller part of its message is copied: who keeps a view keeps the whole message. */
-const LEAST_VIEW_SHARE = 1 / 4;
+/**
+ * DATA that is a smaller part of the memory it came in is copied: who keeps a view keeps all of that memory, which is what was read
+ * from the socket at once, other messages included. Not when a copy would come from a pool as large (Buffer.poolSize). A full message
+ * of four turns of 16 KiB, with its headers, is still viewed.
+ */
+const LEAST_VIEW_SHARE = 1 / 5;
+const POOL_BYTES = 8 * 1024;
 
 /**
- * Hands every frame of one WebSocket message to `receive`, in order. DATA is a view into the message, unless the message is
- * more than four times as long. Frames of types that may be skipped are only told to `skip`.
+ * Hands every frame of one WebSocket message to `receive`, in order. DATA is a view into the message, unless the memory
+ * behind the message is more than five times as long. Frames of types that may be skipped are only told to `skip`.
  * @throws ProtocolError when a frame breaks a rule; frames before it were delivered.
  */
 export function decodeMessage(message: Uint8Array, receive: (frame: Frame) => void, skip: () => void = () => {}): void {
@@ -54,7 +59,7 @@ export function decodeMessage(message: Uint8Array, receive: (frame: Frame) => vo
     const frame = decodeFrame(type, flags, streamId, bytes.subarray(at, at + length));
     at += length;
     if (frame === undefined) skip();
-    else receive(frame.type === FrameType.Data ? unpinned(frame, bytes.length) : frame);
+    else receive(frame.type === FrameType.Data ? unpinned(frame) : frame);
   }
 }
 
@@ -79,8 +84,9 @@ function decodeFrame(type: number, flags: number, streamId: number, payload: Uin
   return decodeStreamFrame(type, flags, streamId, payload);
 }
 
-function unpinned(frame: DataFrame, messageBytes: number): DataFrame {
-  if (frame.data.length >= messageBytes * LEAST_VIEW_SHARE) return frame;
+function unpinned(frame: DataFrame): DataFrame {
+  const heldBytes = frame.data.buffer.byteLength;
+  if (heldBytes <= POOL_BYTES || frame.data.length >= heldBytes * LEAST_VIEW_SHARE) return frame;
   return { ...frame, data: Buffer.from(frame.data) };
 }
 
@@ -94,7 +100,7 @@ function decodeStreamFrame(type: number, flags: number, streamId: number, payloa
     case FrameType.Open:
       return { type, streamId, isEnd, head: decodeRequestHead(payload, flags) };
     case FrameType.Head:
-      return { type, streamId, isEnd, head: decodeResponseHead(payload) };
+      return { type, streamId, isEnd, head: decodeResponseHead(payload, flags) };
     case FrameType.Window:
       return { type, streamId, creditBytes: decodeCredit(payload) };
     case FrameType.Reset:

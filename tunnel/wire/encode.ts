@@ -91,7 +91,7 @@ function encodeByType(frame: Frame): EncodedFrame {
     case FrameType.Open:
       return of(frame.type, openFlags(frame), frame.streamId, encodeRequestHead(frame.head));
     case FrameType.Head:
-      return of(frame.type, frame.isEnd ? Flag.End : 0, frame.streamId, encodeResponseHead(frame.head));
+      return of(frame.type, headFlags(frame), frame.streamId, encodeResponseHead(frame.head));
     case FrameType.Reset:
     case FrameType.Refused:
       return of(frame.type, 0, frame.streamId, encodeReason(frame.code, frame.detail));
@@ -121,6 +121,10 @@ function of(type: number, flags: number, streamId: number, payload: Uint8Array =
 
 function openFlags({ isEnd, head }: Extract<Frame, { type: typeof FrameType.Open }>): number {
   return (isEnd ? Flag.End : 0) | (head.isLongRunning ? Flag.LongRunning : 0) | (head.isUpgrade ? Flag.Upgrade : 0);
+}
+
+function headFlags({ isEnd, head }: Extract<Frame, { type: typeof FrameType.Head }>): number {
+  return (isEnd ? Flag.End : 0) | (head.isDeflated ? Flag.Deflated : 0);
 }
 
 function encodeCredit(creditBytes: number): Uint8Array {

@@ -38,6 +38,8 @@ export interface RequestHead {
 export interface ResponseHead {
   readonly status: number;
   readonly headers: RawHeaders;
+  /** Only there when true: the body is deflated on the wire, and the headers speak of it as inflated. */
+  readonly isDeflated?: true;
 }
 
 /**
@@ -87,13 +89,13 @@ export function encodeResponseHead({ status, headers }: ResponseHead): Uint8Arra
 }
 
 /** @throws ProtocolError when the payload is not a HEAD. */
-export function decodeResponseHead(payload: Uint8Array): ResponseHead {
+export function decodeResponseHead(payload: Uint8Array, flags: number): ResponseHead {
   const reader = new ByteReader(payload);
   const status = reader.u16();
   if (!isStatus(status)) throw new ProtocolError(`status ${status} is none of HTTP's`);
   const headers = readHeaders(reader);
   reader.end();
-  return { status, headers };
+  return (flags & Flag.Deflated) === 0 ? { status, headers } : { status, headers, isDeflated: true };
 }
 
 /** @throws RangeError for what the peer would refuse. */

@@ -4,7 +4,7 @@ import type { Stream } from '../../../tunnel/session/stream.ts';
 import type { RequestHead } from '../../../tunnel/wire/head.ts';
 import { leaving, TunnelError } from '../front/tunnel-error.ts';
 import { choose } from '../sessions/choose.ts';
-import type { Registry } from '../sessions/registry.ts';
+import type { AgentLink, Registry } from '../sessions/registry.ts';
 import type { Tunnels } from '../sessions/tunnels.ts';
 import { type Absence, gaveUp, giveUpAtMs, isOffline, offline, type Patience } from './absence.ts';
 import { WaitingRoom } from './waiting.ts';
@@ -30,8 +30,8 @@ export interface Applicant {
   readonly disconnectGraceMs: number;
   /** What OPEN says, given the milliseconds that are left (0: no deadline). */
   readonly head: (deadlineMs: number) => RequestHead;
-  /** The stream is open; its events must be attached before returning. */
-  readonly onStream: (stream: Stream) => void;
+  /** The stream is open on this session; its events must be attached before returning. */
+  readonly onStream: (stream: Stream, link: AgentLink) => void;
   readonly onError: (error: TunnelError) => void;
 }
 
@@ -142,7 +142,7 @@ export class Admission {
       this.#starved.add(tunnel);
       return false;
     }
-    onStream(stream);
+    onStream(stream, link);
     return true;
   }
 

@@ -1,12 +1,14 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
+import type { Budget } from '../../../tunnel/flow/budget.ts';
 import { crossing } from '../../../tunnel/request-headers.ts';
-import type { Stream } from '../../../tunnel/session/stream.ts';
+import { InflatedStream, type RequestStream } from '../../../tunnel/session/inflated-stream.ts';
 import type { RawHeaders, RequestHead } from '../../../tunnel/wire/head.ts';
 import type { Admission } from '../admission/admit.ts';
 import { Exchange, type ExchangeOutcome } from '../sessions/exchange.ts';
 import { isRead } from '../sessions/stream-fault.ts';
+import type { Unsettled, UntilKnown } from '../sessions/unsettled.ts';
 import { Upgrade } from '../sessions/upgrade.ts';
 import type { ClientRequest, ClientResponse } from './answer.ts';
 import { auditLine } from './audit.ts';
@@ -20,6 +22,8 @@ const MAX_ATTEMPTS = 3;
 
 export interface ForwarderOptions {
   readonly admission: Admission;
+  readonly unsettled: Unsettled;
+  readonly budget: Budget;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
@@ -44,7 +48,8 @@ interface Sending {
 /** An Exchange or an Upgrade. */
 interface Served {
   readonly isDone: boolean;
-  start(stream: Stream, timeoutMs: number | undefined): void;
+  /** `untilKnown`: whether the request ran may be known a moment after its session was lost; undefined: a read need not wait. */
+  start(stream: RequestStream, untilKnown: UntilKnown | undefined, timeoutMs: number | undefined): void;
   refuse(error: TunnelError): void;
 }
 
@@ -104,9 +109,9 @@ export class Forwarder {
     const { method, traceId, allowed } = entered;
     const { route, view, user } = allowed;
     const { isUpgrade, isEnd } = sending;
-    const { admission, clock, log } = this.#options;
+    const { admission, unsettled, budget, clock, log } = this.#options;
     const isLongRunning = route.isLongRunning || isUpgrade;
-    const { requestMs, disconnectGraceMs } = view.settings.timeouts;
+    const { requestMs, disconnectGraceMs, backpressureMs } = view.settings.timeouts;
     const enteredMs = clock.nowMs();
     const leftMs = () => enteredMs + requestMs - clock.nowMs();
     let attempts = 0;
@@ -124,7 +129,12 @@ export class Forwarder {
         requestMs,
         disconnectGraceMs,
         head: (deadlineMs) => requestHead(entered, sending, { deadlineMs, isLongRunning }),
-        onStream: (stream) => served.start(stream, isLongRunning ? undefined : leftMs() + MARGIN_MS),
+        onStream: (stream, link) => {
+          const timeoutMs = isLongRunning ? undefined : leftMs() + MARGIN_MS;
+          const inflated = new InflatedStream(stream, { budget, clock, stallMs: backpressureMs });
+          const untilKnown = isRead(method, isUpgrade) ? undefined : unsettled.untilKnown(link, timeoutMs);
+          served.start(inflated, untilKnown, timeoutMs);
+        },
         onError: (error) => served.refuse(error),
       });
       if (served.isDone) leave();

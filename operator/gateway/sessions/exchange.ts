@@ -2,7 +2,8 @@ import type { Clock } from '../../../process/clock.ts';
 import { describeError } from '../../../process/redact.ts';
 import type { StreamError } from '../../../tunnel/errors.ts';
 import { crossing, headerTrouble } from '../../../tunnel/request-headers.ts';
-import type { Stream, StreamEvents } from '../../../tunnel/session/stream.ts';
+import type { RequestStream } from '../../../tunnel/session/inflated-stream.ts';
+import type { StreamEvents } from '../../../tunnel/session/stream.ts';
 import { ErrorCode } from '../../../tunnel/wire/codes.ts';
 import type { RawHeaders, ResponseHead } from '../../../tunnel/wire/head.ts';
 import {
@@ -22,6 +23,7 @@ import { TunnelError } from '../front/tunnel-error.ts';
 import { type AnswerBody, answerBody, answerHeaders, NO_BODY } from './answer-body.ts';
 import { guarded } from './guarded.ts';
 import { mayGoElsewhere, type Sent, strangeAnswer, tunnelErrorOf } from './stream-fault.ts';
+import type { UntilKnown } from './unsettled.ts';
 
 /** Watches that lose their session end within this time, not all at once: their clients come back at once. */
 export const WATCH_END_SPREAD_MS = 1_000;
@@ -63,7 +65,7 @@ export interface ExchangeOutcome {
  */
 export class Exchange {
   readonly #options: ExchangeOptions;
-  #stream: Stream | undefined;
+  #stream: RequestStream | undefined;
   #status: number | undefined;
   #body: AnswerBody = NO_BODY;
   #bytesIn = 0;
@@ -87,11 +89,10 @@ export class Exchange {
   }
 
   /** The request was admitted: bytes flow from here on. `timeoutMs` undefined: no deadline. */
-  start(stream: Stream, timeoutMs: number | undefined): void {
+  start(stream: RequestStream, untilKnown: UntilKnown | undefined, timeoutMs: number | undefined): void {
     this.#stream = stream;
-    stream.attach(this.#events());
-    if (timeoutMs !== undefined)
-      this.#cancelTimer = this.#options.clock.after(timeoutMs, () => this.#expire(timeoutMs));
+    stream.attach(this.#events(untilKnown));
+    if (timeoutMs !== undefined) this.#cancelTimer = stream.after(timeoutMs, () => this.#expire(timeoutMs));
     if (this.#options.hasBody) this.#pumpBody(stream);
   }
 
@@ -101,7 +102,7 @@ export class Exchange {
     this.#options.onError(error);
   }
 
-  #events(): StreamEvents {
+  #events(untilKnown: UntilKnown | undefined): StreamEvents {
     const { request, response } = this.#options;
     const onThrow = (error: unknown) => {
       this.#stream?.reset(ErrorCode.Internal);
@@ -112,13 +113,13 @@ export class Exchange {
       onHead: guarded((head: ResponseHead) => this.#head(head), onThrow),
       onData: guarded((chunk: Uint8Array) => this.#data(chunk), onThrow),
       onEnd: guarded((trailers: RawHeaders) => this.#end(trailers), onThrow),
-      onError: (error) => this.#fail(error),
+      onError: (error) => this.#streamFailed(error, untilKnown),
       onDrain: () => request.resume(),
       onClose: () => {},
     };
   }
 
-  #pumpBody(stream: Stream): void {
+  #pumpBody(stream: RequestStream): void {
     const { request, response } = this.#options;
     sendContinue({ request, response });
     const breakOff = () => stream.reset(ErrorCode.Cancel, 'the client broke off its body');
@@ -132,7 +133,7 @@ export class Exchange {
     request.on('error', breakOff);
   }
 
-  #endBody(stream: Stream): void {
+  #endBody(stream: RequestStream): void {
     const trailers = this.#options.request.rawTrailers ?? [];
     const trouble = headerTrouble(trailers);
     if (trouble === undefined) return stream.end(crossing(trailers));
@@ -212,6 +213,13 @@ export class Exchange {
     if (this.#isDone) return;
     this.#finish('cancelled');
     this.#stream?.reset(ErrorCode.Cancel);
+  }
+
+  /** The client of a write hears a little later, if it may then hear for certain that nothing ran. */
+  #streamFailed(error: StreamError, untilKnown: UntilKnown | undefined): void {
+    const cancelWait = untilKnown?.(error, (known) => this.#fail(known));
+    if (cancelWait === undefined) this.#fail(error);
+    else this.#cancelTimer = cancelWait;
   }
 
   #fail(error: StreamError): void {

@@ -13,7 +13,7 @@ import type { SessionEnd } from '../../../tunnel/session/session.ts';
 import { DEFAULT_SETTINGS, SUBPROTOCOL } from '../../../tunnel/session/settings.ts';
 import { WEBSOCKET_OPTIONS, websocketTransport } from '../../../tunnel/session/websocket.ts';
 import { ErrorCode } from '../../../tunnel/wire/codes.ts';
-import type { Hello } from '../../../tunnel/wire/documents.ts';
+import type { Hello, Previous } from '../../../tunnel/wire/documents.ts';
 import { errorFields } from '../front/audit.ts';
 import { refuseUpgrade } from '../front/refuse-upgrade.ts';
 import { TunnelError } from '../front/tunnel-error.ts';
@@ -21,6 +21,7 @@ import { type AdmittedAgent, admitAgent, tunnelOf } from './admit-agent.ts';
 import type { FindAgentKey } from './agent-token.ts';
 import type { AgentLink, Registry } from './registry.ts';
 import type { Tunnels, TunnelView } from './tunnels.ts';
+import type { Unsettled } from './unsettled.ts';
 
 /** Upgraded connections that have not greeted yet, at once. */
 const MAX_GREETING = 1_000;
@@ -29,6 +30,7 @@ export interface HubOptions {
   readonly registry: Registry;
   readonly tunnels: Tunnels;
   readonly findKey: FindAgentKey;
+  readonly unsettled: Unsettled;
   readonly budget: Budget;
   readonly clock: Clock;
   readonly random: () => number;
@@ -42,8 +44,6 @@ export interface HubOptions {
 export class Hub {
   readonly #options: HubOptions;
   readonly #server = new WebSocketServer({ ...WEBSOCKET_OPTIONS, noServer: true, handleProtocols: () => SUBPROTOCOL });
-  /** Sessions that were told to leave, with what calls off their end. */
-  readonly #retiring = new Map<GatewaySession, () => void>();
   #greeting = 0;
   #isDraining = false;
 
@@ -86,11 +86,10 @@ export class Hub {
    * the latest after timeouts.drain.
    */
   retire({ name, settings }: TunnelView, reason: string): void {
-    const { registry, clock } = this.#options;
-    for (const { session } of [...registry.facts(name).links]) {
+    for (const { session } of [...this.#options.registry.facts(name).links]) {
       if (session.session.state !== 'open') continue;
       const cut = () => session.session.close(ErrorCode.Revoked, reason);
-      this.#retiring.set(session, clock.after(settings.timeouts.drainMs, cut));
+      session.session.vitals.deadlines.after(settings.timeouts.drainMs, cut);
       session.session.drain(ErrorCode.Revoked, reason);
     }
   }
@@ -108,8 +107,9 @@ export class Hub {
       session.session.drain(ErrorCode.Draining, 'the gateway is leaving');
   }
 
-  /** Cuts what is left. */
+  /** Cuts what is left; nobody waits any more for what an agent might say. */
   close(): void {
+    this.#options.unsettled.clear();
     for (const { session } of this.#options.registry.all())
       session.session.close(ErrorCode.Draining, 'the gateway left');
     for (const webSocket of this.#server.clients) webSocket.terminate();
@@ -140,7 +140,7 @@ export class Hub {
         onReady: (hello) => {
           this.#greeting -= 1;
           link = linkOf(session, hello, key);
-          this.#connected(link, key);
+          this.#connected(link, key, hello.previous);
         },
         onSlots: () => this.#options.onRoom(key.tunnel),
         onHealth: (document) => {
@@ -157,25 +157,35 @@ export class Hub {
     session.session.listen();
   }
 
-  /** Greeted. Much may have happened since the upgrade: the tunnel is looked up again. */
-  #connected(link: AgentLink, key: AgentKey): void {
-    const { registry, log, onRoom } = this.#options;
+  /**
+   * Greeted. An older session of the same connection, of which nobody has heard yet that it broke, ends only now: what
+   * certainly did not run there may go on here.
+   */
+  #connected(link: AgentLink, key: AgentKey, previous: Previous | undefined): void {
+    const { registry, unsettled, log, onRoom } = this.#options;
     const { session, tunnel, instanceId, agentVersion } = link;
     log.info('session opened', { tunnel, session: session.id, agent: instanceId, agentVersion });
-    registry.add(link);
+    const replaced = registry.facts(tunnel).links.filter((older) => isReplaced(older, link));
+    registry.add(link, replaced);
+    this.#begin(session, key);
+    for (const older of replaced) older.session.session.close(ErrorCode.Replaced, 'a newer session took its place');
+    const { notExecuted, unknown } = unsettled.told(link, previous);
+    if (notExecuted + unknown > 0) log.info('requests of a lost session settled', { tunnel, notExecuted, unknown });
+    onRoom(tunnel);
+  }
+
+  /** Much may have happened since the upgrade: the tunnel is looked up again. */
+  #begin(session: GatewaySession, key: AgentKey): void {
     const view = tunnelOf(key, this.#options.tunnels);
     if (view === undefined) return session.session.close(ErrorCode.Revoked, 'the tunnel was deleted');
     if (view.isSuspended) return session.session.drain(ErrorCode.Revoked, 'the tunnel is suspended');
     this.#configure(session, view);
-    if (this.#isDraining) return session.session.drain(ErrorCode.Draining, 'the gateway is leaving');
-    onRoom(tunnel);
+    if (this.#isDraining) session.session.drain(ErrorCode.Draining, 'the gateway is leaving');
   }
 
   #ended(session: GatewaySession, link: AgentLink | undefined, key: AgentKey, end: SessionEnd): void {
     const { registry, log, onRoom } = this.#options;
     log.info('session closed', { tunnel: key.tunnel, session: session.id, reason: end.reason });
-    this.#retiring.get(session)?.();
-    this.#retiring.delete(session);
     if (link === undefined) return;
     registry.remove(link, end);
     onRoom(key.tunnel);
@@ -187,9 +197,19 @@ export class Hub {
   }
 }
 
-function linkOf(session: GatewaySession, { instanceId, agentVersion }: Hello, key: AgentKey): AgentLink {
+function linkOf(
+  session: GatewaySession,
+  { instanceId, connection = 0, agentVersion }: Hello,
+  key: AgentKey,
+): AgentLink {
   const { tunnel, tunnelUid, keyId } = key;
-  return { tunnel, tunnelUid, session, instanceId, agentVersion, keyId, health: undefined };
+  return { tunnel, tunnelUid, session, instanceId, connection, agentVersion, keyId, health: undefined };
+}
+
+/** The same connection of the same process, let in for the same tunnel. One that drains may finish. */
+function isReplaced(older: AgentLink, newer: AgentLink): boolean {
+  const isSame = older.tunnelUid === newer.tunnelUid && older.instanceId === newer.instanceId;
+  return isSame && older.connection === newer.connection && older.session.session.state === 'open';
 }
 
 /** What of a tunnel's limits binds the gateway's end of its sessions. */

@@ -9,7 +9,10 @@ export interface AgentLink {
   /** Of the tunnel that its key was made for: a later one may have the same name. */
   readonly tunnelUid: string;
   readonly session: GatewaySession;
+  /** New for every agent process. */
   readonly instanceId: string;
+  /** Which of the process's connections. */
+  readonly connection: number;
   readonly agentVersion: string;
   /** Of the key it authenticated with. */
   readonly keyId: string;
@@ -26,7 +29,7 @@ export interface TunnelFacts {
 }
 
 interface Entry {
-  readonly links: AgentLink[];
+  links: AgentLink[];
   lastDisconnect: TunnelFacts['lastDisconnect'];
   awaySinceMs: number | undefined;
 }
@@ -54,10 +57,15 @@ export class Registry {
     return [...this.#entries.values()].flatMap(({ links }) => links);
   }
 
-  add(link: AgentLink): void {
+  /**
+   * A session was greeted. `replaced`: the older ones of the same connection, which go now. That is no disconnect, and
+   * what their agent said last of its upstream stays true.
+   */
+  add(link: AgentLink, replaced: readonly AgentLink[] = []): void {
     const entry = this.#entry(link.tunnel);
-    entry.links.push(link);
+    entry.links = [...entry.links.filter((each) => !replaced.includes(each)), link];
     entry.awaySinceMs = undefined;
+    link.health ??= replaced.at(-1)?.health;
     this.#onChange(link.tunnel);
   }
 

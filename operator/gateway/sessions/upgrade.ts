@@ -3,7 +3,8 @@ import type { Clock } from '../../../process/clock.ts';
 import { describeError } from '../../../process/redact.ts';
 import type { StreamError } from '../../../tunnel/errors.ts';
 import { headerOf, headerTrouble } from '../../../tunnel/request-headers.ts';
-import type { Stream, StreamEvents } from '../../../tunnel/session/stream.ts';
+import type { RequestStream } from '../../../tunnel/session/inflated-stream.ts';
+import type { StreamEvents } from '../../../tunnel/session/stream.ts';
 import { ErrorCode } from '../../../tunnel/wire/codes.ts';
 import type { RawHeaders, ResponseHead } from '../../../tunnel/wire/head.ts';
 import { rawHead } from '../front/raw-head.ts';
@@ -14,6 +15,7 @@ import { type AnswerBody, answerBody, answerHeaders, NO_BODY } from './answer-bo
 import type { ExchangeOutcome } from './exchange.ts';
 import { guarded } from './guarded.ts';
 import { type Sent, strangeAnswer, tunnelErrorOf } from './stream-fault.ts';
+import type { UntilKnown } from './unsettled.ts';
 
 const SWITCHING_PROTOCOLS = 101;
 /** What follows a head 101, both ways: bytes, as many as come. */
@@ -46,7 +48,7 @@ export interface UpgradeOptions {
  */
 export class Upgrade {
   readonly #options: UpgradeOptions;
-  #stream: Stream | undefined;
+  #stream: RequestStream | undefined;
   #status: number | undefined;
   #body: AnswerBody = NO_BODY;
   /** An answer that does not say how long it is: only its last chunk makes it whole. */
@@ -71,9 +73,9 @@ export class Upgrade {
   }
 
   /** The request was admitted. */
-  start(stream: Stream): void {
+  start(stream: RequestStream, untilKnown: UntilKnown | undefined): void {
     this.#stream = stream;
-    stream.attach(this.#events());
+    stream.attach(this.#events(untilKnown));
   }
 
   /** Ends it before it had a stream. */
@@ -82,7 +84,7 @@ export class Upgrade {
     this.#options.onError(error);
   }
 
-  #events(): StreamEvents {
+  #events(untilKnown: UntilKnown | undefined): StreamEvents {
     const onThrow = (error: unknown) => {
       this.#stream?.reset(ErrorCode.Internal);
       this.#cut(`the answer could not be written: ${describeError(error)}`);
@@ -91,7 +93,7 @@ export class Upgrade {
       onHead: guarded((head: ResponseHead) => this.#head(head), onThrow),
       onData: guarded((chunk: Uint8Array) => this.#data(chunk), onThrow),
       onEnd: guarded(() => this.#end(), onThrow),
-      onError: (error) => this.#fail(error),
+      onError: (error) => this.#streamFailed(error, untilKnown),
       onDrain: () => this.#options.socket.resume(),
       onClose: () => {},
     };
@@ -218,6 +220,13 @@ export class Upgrade {
     if (this.#isDone) return;
     this.#finish('cancelled');
     this.#stream?.reset(ErrorCode.Cancel);
+  }
+
+  /** The client hears a little later, if it may then hear for certain that no command ran. */
+  #streamFailed(error: StreamError, untilKnown: UntilKnown | undefined): void {
+    const cancelWait = untilKnown?.(error, (known) => this.#fail(known));
+    if (cancelWait === undefined) this.#fail(error);
+    else this.#cancelTimer = cancelWait;
   }
 
   #fail(error: StreamError): void {

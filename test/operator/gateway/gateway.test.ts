@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
+import { UNSETTLED_MS } from '../../../operator/gateway/sessions/unsettled.ts';
 import { ErrorCode } from '../../../tunnel/wire/codes.ts';
 import {
   type Answer,
@@ -276,11 +277,26 @@ for (const protocol of PROTOCOLS) {
       const served = await agent.request();
       await until(() => served.hasEnded);
       agent.cut();
+      await until(() => fixture.counts.unsettled === 1);
+      fixture.clock.advance(UNSETTLED_MS);
       const { text, ...head } = await answer;
       expect(head.status).to.equal(504);
       const status = statusOf(head, text);
       expect(status).to.include({ cause: 'session_lost', retryAfter: undefined, reason: 'Timeout' });
       expect(status.message).to.contain('may have been executed');
+    });
+
+    it('keeps the deadlines of all requests of a session behind its one timer', async () => {
+      const agent = await fixture.agent();
+      const client = fixture.client('h2');
+      const calls = [client.call({ path: PODS })];
+      await agent.request();
+      const { pending } = fixture.clock;
+      for (let at = 1; at < 20; at++) calls.push(client.call({ path: PODS, method: 'POST' }));
+      await agent.request(19);
+      expect(fixture.clock.pending).to.equal(pending);
+      for (const call of calls) call.cancel();
+      await until(() => fixture.isQuiet);
     });
 
     const REFUSALS = [

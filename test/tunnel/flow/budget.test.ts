@@ -40,6 +40,15 @@ describe('tunnel/flow/budget', () => {
     expect(budget.sendBytesPerStream).to.equal(4 * 1024);
   });
 
+  it('takes memory of a fixed size whole or not at all, also out of what is kept for admission', () => {
+    const budget = new Budget(4 * INITIAL_WINDOW_BYTES);
+    expect(budget.grow(Number.MAX_SAFE_INTEGER)).to.equal(3 * INITIAL_WINDOW_BYTES);
+    expect([budget.take(INITIAL_WINDOW_BYTES + 1), budget.take(INITIAL_WINDOW_BYTES)]).to.deep.equal([false, true]);
+    expect([budget.usedBytes, budget.reserve()]).to.deep.equal([4 * INITIAL_WINDOW_BYTES, false]);
+    budget.shrink(4 * INITIAL_WINDOW_BYTES);
+    expect(budget.usedBytes).to.equal(0);
+  });
+
   it('asserts that nothing is released twice', () => {
     const budget = new Budget(INITIAL_WINDOW_BYTES);
     expect(() => budget.release(0)).to.throw(RangeError);

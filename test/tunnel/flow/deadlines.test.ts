@@ -47,6 +47,16 @@ describe('tunnel/flow/deadlines', () => {
     expect(clock.pending).to.equal(0);
   });
 
+  it('takes nothing more after close', () => {
+    const clock = new ManualClock();
+    const deadlines = new Deadlines(clock);
+    deadlines.close();
+    deadlines.after(1, () => expect.fail('closed'))();
+    deadlines.after(1, () => expect.fail('closed'));
+    expect([clock.pending, deadlines.size]).to.deep.equal([0, 0]);
+    clock.advance(10);
+  });
+
   it('property: fires what a timer each would fire, in the same order', () => {
     const step = fc.oneof(
       fc.record({ set: fc.integer({ min: 0, max: 50 }) }),

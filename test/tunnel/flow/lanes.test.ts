@@ -1,68 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { LanePlace, Lanes, type Sender } from '../../../tunnel/flow/lanes.ts';
-import { FrameType } from '../../../tunnel/wire/codes.ts';
-import type { EncodedFrame } from '../../../tunnel/wire/encode.ts';
+import { Lanes } from '../../../tunnel/flow/lanes.ts';
+import { awake, bulk, Source, serve } from './lane-sources.ts';
 
 const QUANTUM = 16 * 1024;
 const LARGEST_DATA = 64 * 1024;
-
-/** A stream with a body to send; frames carry their offset so that order can be checked. */
-class Source implements Sender {
-  readonly place = new LanePlace();
-  readonly id: number;
-  queued: number;
-  credit: number;
-  sent = 0;
-  /** A head that goes in front, whole. */
-  headBytes = 0;
-
-  constructor(id: number, queued: number, credit = Number.MAX_SAFE_INTEGER) {
-    this.id = id;
-    this.queued = queued;
-    this.credit = credit;
-  }
-
-  get isReady(): boolean {
-    return this.headBytes > 0 || (this.queued > 0 && this.credit > 0);
-  }
-
-  take(maxDataBytes: number): EncodedFrame {
-    if (this.headBytes > 0) {
-      const payload = new Uint8Array(this.headBytes);
-      this.headBytes = 0;
-      return { type: FrameType.Head, flags: 0, streamId: this.id, payload };
-    }
-    const bytes = Math.min(this.queued, this.credit, maxDataBytes);
-    this.queued -= bytes;
-    this.credit -= bytes;
-    this.sent += bytes;
-    return { type: FrameType.Data, flags: 0, streamId: this.id, payload: new Uint8Array(bytes) };
-  }
-}
-
-function awake(sources: readonly Source[], nowMs = 0): Lanes<Source> {
-  const lanes = new Lanes<Source>();
-  for (const source of sources) lanes.wake(source, nowMs);
-  return lanes;
-}
-
-/** Serves until `enough` or nothing is left; the stream ids and sizes served, in order. */
-function serve(lanes: Lanes<Source>, enough: () => boolean = () => false, nowMs = 0): (readonly [number, number])[] {
-  const served: (readonly [number, number])[] = [];
-  while (!enough()) {
-    const frame = lanes.next(nowMs);
-    if (frame === undefined) break;
-    served.push([frame.streamId, frame.payload.length]);
-  }
-  return served;
-}
-
-function bulk(id: number, bytes: number): Source {
-  const source = new Source(id, bytes);
-  source.place.recentBytes = 65 * 1024;
-  return source;
-}
 
 describe('tunnel/flow/lanes', () => {
   it('says nothing when nobody is ready', () => {

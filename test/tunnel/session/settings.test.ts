@@ -13,6 +13,11 @@ describe('tunnel/session/settings', () => {
     });
   });
 
+  it('names a feature once, however often the agent offers it: WELCOME has a bound', () => {
+    const features = Array(300).fill('deflate');
+    expect(choose({ ...HELLO, versions: [1], features }).features).to.deep.equal(['deflate']);
+  });
+
   for (const versions of [[], [0], [2, 3]]) {
     it(`finds nothing in common with an agent that speaks [${versions.join(', ')}]`, () => {
       expect(() => choose({ ...HELLO, versions }))

@@ -16,6 +16,7 @@ function keeping() {
     after: () => () => {},
     wake() {},
     credit() {},
+    credited: () => true,
     control() {},
     forget: (stream) => streams.remove(stream),
   };

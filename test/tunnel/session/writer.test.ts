@@ -220,6 +220,34 @@ describe('tunnel/session/writer', () => {
     });
   });
 
+  describe('the speed of the link', () => {
+    it('is measured by the credit of streams that have more to send', async () => {
+      const { clock, pipe, writer } = writing();
+      const outbox = body(writer, 1, 2_000_000);
+      for (let credits = 0; credits < 12; credits++) {
+        await turn();
+        pipe.take();
+        clock.advance(100);
+        expect(writer.credited(outbox, 65_536)).to.equal(true);
+      }
+      expect(writer.bytesPerSecond).to.equal(655_360);
+    });
+
+    it('says nothing when streams have sent all they had', async () => {
+      const { clock, pipe, writer } = writing();
+      for (let streamId = 1; streamId < 50; streamId++) {
+        const outbox = body(writer, streamId, 60_000);
+        await turn();
+        pipe.take();
+        for (let credits = 0; credits < 3; credits++) {
+          clock.advance(100);
+          writer.credited(outbox, 20_000);
+        }
+      }
+      expect(writer.bytesPerSecond).to.equal(undefined);
+    });
+  });
+
   it('says so once when more control frames wait than a peer may cause', () => {
     const { deaths, writer } = writing();
     for (let frame = 0; frame < 20_000; frame++) writer.control(PING);

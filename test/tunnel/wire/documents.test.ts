@@ -28,6 +28,14 @@ describe('tunnel/wire/documents', () => {
     expect(goawayOf({ ...GOAWAY, newer: true })).to.deep.equal(GOAWAY);
   });
 
+  it('reads which connection a HELLO is of, and what it says of the session before', () => {
+    const said = { ...HELLO, connection: 1, previous: { sessionId: 's', lastStreamId: 0 } };
+    expect(helloOf(decodeDocument(encodeDocument(said)))).to.deep.equal(said);
+    const newer = { ...said, previous: { ...said.previous, newer: true } };
+    expect(helloOf(newer)).to.deep.equal(said);
+    expect(helloOf(decodeDocument(encodeDocument({ ...HELLO, previous: undefined })))).to.deep.equal(HELLO);
+  });
+
   for (const payload of ['', 'null', '7', '"x"', '[]', '{', '\ufeff']) {
     it(`refuses ${JSON.stringify(payload)}, which is no JSON object`, () => {
       expect(() => decodeDocument(Buffer.from(payload))).to.throw(ProtocolError);
@@ -50,6 +58,13 @@ describe('tunnel/wire/documents', () => {
     ['slots below zero', () => helloOf({ ...HELLO, slots: { ordinary: -1, longRunning: 0 } })],
     ['slots that are no whole number', () => helloOf({ ...HELLO, slots: { ordinary: 1.5, longRunning: 0 } })],
     ['slots beyond 2^31', () => helloOf({ ...HELLO, slots: { ordinary: 2 ** 31 + 1, longRunning: 0 } })],
+    ['a connection that is no number', () => helloOf({ ...HELLO, connection: 'first' })],
+    ['a connection below zero', () => helloOf({ ...HELLO, connection: -1 })],
+    ['a previous session that is null', () => helloOf({ ...HELLO, previous: null })],
+    ['a previous session that is a text', () => helloOf({ ...HELLO, previous: 's' })],
+    ['a previous session without a name', () => helloOf({ ...HELLO, previous: { lastStreamId: 1 } })],
+    ['a previous session without its last stream', () => helloOf({ ...HELLO, previous: { sessionId: 's' } })],
+    ['a last stream below zero', () => helloOf({ ...HELLO, previous: { sessionId: 's', lastStreamId: -1 } })],
     ['a WELCOME without a version', () => welcomeOf({ ...WELCOME, version: null })],
     ['a GOAWAY without its last stream', () => goawayOf({ ...GOAWAY, lastStreamId: 'all' })],
   ];

@@ -60,7 +60,10 @@ export const frame: fc.Arbitrary<Frame> = fc.oneof(
     type: fc.constant(FrameType.Head),
     streamId,
     isEnd: fc.boolean(),
-    head: fc.record({ status: fc.integer({ min: 100, max: 599 }), headers }),
+    head: fc.record(
+      { status: fc.integer({ min: 100, max: 599 }), headers, isDeflated: fc.constant(true as const) },
+      { requiredKeys: ['status', 'headers'] },
+    ),
   }),
   fc.record({ type: fc.constant(FrameType.Reset), ...reason }),
   fc.record({ type: fc.constant(FrameType.Refused), ...reason }),
@@ -73,17 +76,6 @@ export const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ type: fc.constantFrom(FrameType.Ping, FrameType.Pong), token: u32 }),
   fc.record({ type: documentType, document }) as fc.Arbitrary<Frame>,
 );
-
-/** A small fast generator of reproducible bytes (mulberry32): fast-check chooses and prints the seed. */
-export function bytesFrom(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 /** Frames in a shape that deep equality can compare: bytes as hex. */
 export function comparable(frames: readonly Frame[]): unknown[] {

@@ -42,7 +42,11 @@ describe('tunnel/wire/head', () => {
 
   it('carries response heads and trailers', () => {
     const head = { status: 103, headers: ['Link', '</x>'] };
-    expect(decodeResponseHead(encodeResponseHead(head))).to.deep.equal(head);
+    expect(decodeResponseHead(encodeResponseHead(head), 0)).to.deep.equal(head);
+    expect(decodeResponseHead(encodeResponseHead(head), 8), 'with DEFLATED').to.deep.equal({
+      ...head,
+      isDeflated: true,
+    });
     expect(decodeTrailers(encodeTrailers(['Grpc-Status', '0']))).to.deep.equal(['Grpc-Status', '0']);
   });
 

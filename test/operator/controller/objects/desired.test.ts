@@ -29,6 +29,8 @@ const NOT_IN_MANIFESTS: Readonly<Record<string, string>> = {
   'spec.timeouts.controlWrite': 'over the session',
   'spec.timeouts.dataWrite': 'over the session',
   'spec.timeouts.disconnectGrace': 'over the session',
+  'spec.compression.mode': 'over the session',
+  'spec.compression.minBytes': 'over the session',
   'spec.health.interval': 'over the session',
 };
 

@@ -339,6 +339,8 @@ describe('operator/gateway/sessions/hub', function () {
     ['HELLO without slots', hello({ slots: null })],
     ['HELLO with slots below zero', hello({ slots: { ordinary: -1, longRunning: 0 } })],
     ['HELLO with more slots than any agent has', hello({ slots: { ordinary: 65_537, longRunning: 0 } })],
+    ['HELLO of a connection that is no number', hello({ connection: 'first' })],
+    ['HELLO with a session before that is none', hello({ previous: { sessionId: 7, lastStreamId: 1 } })],
     ['HELLO of a version of nobody', hello({ versions: [99] })],
     [
       'DATA before HELLO',

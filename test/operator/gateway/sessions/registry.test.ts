@@ -45,6 +45,22 @@ describe('operator/gateway/sessions/registry', () => {
     expect(registry.facts('c1').lastDisconnect?.time).to.match(/^2026-01-01T/);
   });
 
+  it('takes a replaced session out in the same step, which is no disconnect', () => {
+    const [a, b, older, newer] = [link('c1', 'a'), link('c1', 'b'), link('c1', 'x'), link('c1', 'x')];
+    for (const each of [older, a, b]) registry.add(each);
+    registry.heard(older, parseHealthReport({ k8sHealthy: true }));
+    changes.length = 0;
+    registry.add(newer, [older]);
+    expect(registry.facts('c1')).to.deep.equal({
+      links: [a, b, newer],
+      lastDisconnect: undefined,
+      awaySinceMs: undefined,
+    });
+    expect(newer.health?.report.k8sHealthy, 'the same process said so').to.equal(true);
+    registry.remove(older, END);
+    expect(changes, 'its end is no news').to.deep.equal(['c1']);
+  });
+
   it('removes by identity, once', () => {
     const [a, namesake] = [link('c1', 'a'), link('c1', 'a')];
     registry.add(a);

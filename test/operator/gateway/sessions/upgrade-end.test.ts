@@ -37,7 +37,7 @@ describe('operator/gateway/sessions/upgrade: a client that does not take the end
       consume: () => {},
       write: () => true,
     };
-    upgrade.start(stream as unknown as Stream);
+    upgrade.start(stream as unknown as Stream, undefined);
   });
   const answer = (status: number, headers: RawHeaders, bytes: number) => {
     events.onHead?.({ status, headers });
