@@ -74,6 +74,15 @@ describe('tunnel/flow/receive-window', () => {
     expect(window.sizeBytes).to.equal(MAX_BYTES);
   });
 
+  it('grows a little for a burst, and further for a pace that lasts', () => {
+    const burst = admitted();
+    rush(burst.window, { rounds: 40, everyMs: 1 });
+    expect(burst.window.sizeBytes).to.equal(MAX_BYTES / 4);
+    const lasting = admitted();
+    rush(lasting.window, { rounds: 200, everyMs: 1 });
+    expect(lasting.window.sizeBytes).to.equal(MAX_BYTES);
+  });
+
   it('stays small while the consumer is the limit', () => {
     const { window } = admitted();
     rush(window, { rounds: 30, everyMs: 1_000 });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { advance, type Half, type HalfEvent } from '../../../tunnel/session/half.ts';
+import { describeStateTable } from '../../support/state-table.ts';
 
 const TABLE: readonly (readonly [Half, HalfEvent, Half | undefined])[] = [
   ['open', 'data', 'open'],
@@ -19,4 +20,12 @@ describe('tunnel/session/half', () => {
       expect(advance(half, event)).to.equal(next);
     });
   }
+
+  describeStateTable<Half, HalfEvent>({
+    states: ['open', 'ended', 'reset'],
+    events: ['data', 'end', 'reset'],
+    initial: 'open',
+    terminal: ['reset'],
+    advance,
+  });
 });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { advanceSession, type SessionEvent, type SessionState } from '../../../tunnel/session/session-state.ts';
+import { describeStateTable } from '../../support/state-table.ts';
 
 const TABLE: readonly (readonly [SessionState, SessionEvent, SessionState | undefined])[] = [
   ['greeting', 'greeted', 'open'],
@@ -22,4 +23,12 @@ describe('tunnel/session/session-state', () => {
       expect(advanceSession(state, event)).to.equal(next);
     });
   }
+
+  describeStateTable<SessionState, SessionEvent>({
+    states: ['greeting', 'open', 'draining', 'closed'],
+    events: ['greeted', 'goaway', 'closed'],
+    initial: 'greeting',
+    terminal: ['closed'],
+    advance: advanceSession,
+  });
 });
