@@ -12,3 +12,16 @@ export function expectThat(what: string, holds: boolean, came?: unknown): void {
 export function expectStatus({ status }: { readonly status: number }, expected: number): void {
   expectEqual('the status', status, expected);
 }
+
+/** What the promise brings. @throws Error naming what was expected when that takes longer. */
+export async function within<T>(what: string, ms: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`expected ${what} within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

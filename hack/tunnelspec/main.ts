@@ -92,6 +92,13 @@ async function listeningBench(listen: NonNullable<Options['listen']>) {
       `${error instanceof Error ? error.message : String(error)}: start one with --gateway of this address`,
     );
   }
-  const bench = agentBench({ gateway, upstream: undefined, speed: 1, restart: undefined });
+  const bench = agentBench({
+    gateway,
+    upstream: undefined,
+    namesake: undefined,
+    speed: 1,
+    restart: undefined,
+    terminate: undefined,
+  });
   return { benches: [bench], words: () => '', stop: () => gateway.close() };
 }

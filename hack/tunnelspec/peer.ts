@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { ErrorCode, FrameType, nameOf } from '../../tunnel/wire/codes.ts';
 import { decodeMessage } from '../../tunnel/wire/decode.ts';
@@ -85,6 +84,13 @@ export class RawPeer {
     return this.heard.filter((frame): frame is FrameOf<T> => frame.type === type);
   }
 
+  /** The body of one stream, as far as it came. */
+  body(streamId: number): Buffer {
+    return Buffer.concat(
+      this.all(FrameType.Data).flatMap((frame) => (frame.streamId === streamId ? [frame.data] : [])),
+    );
+  }
+
   /** DATA bytes of one stream. */
   dataBytes(streamId: number): number {
     return this.all(FrameType.Data).reduce(
@@ -140,6 +146,21 @@ export class RawPeer {
     throw new Error(`expected the session to end with ${nameOf(code)}, came ${came}`);
   }
 
+  /**
+   * As `expectEnd`, for what a greeted session ends over at once.
+   * @throws Error as soon as it goes on: a PING behind what was sent is answered.
+   */
+  async expectEndAtOnce(code?: ErrorCode): Promise<void> {
+    const token = Math.floor(Math.random() * 2 ** 32);
+    this.send({ type: FrameType.Ping, token });
+    await this.until('the session to end', () => {
+      const hasAnswered = this.all(FrameType.Pong).some((frame) => frame.token === token);
+      if (hasAnswered) throw new Error(`expected the session to end, it goes on; ${this.#story()}`);
+      return this.#isOver || undefined;
+    });
+    if (code !== undefined) await this.expectEnd(code);
+  }
+
   /** @throws Error unless the session goes on: PING is answered. What was sent before has been handled by then. */
   async expectAlive(withinMs = SOON_MS): Promise<void> {
     const token = Math.floor(Math.random() * 2 ** 32);
@@ -162,7 +183,7 @@ export class RawPeer {
 
   /** Cuts the connection: no GOAWAY, no close frame. */
   drop(): void {
-    (this.socket as unknown as { _socket: Socket })._socket.resetAndDestroy();
+    this.socket.terminate();
   }
 
   /** Says goodbye properly, as far as the peer is still there. */

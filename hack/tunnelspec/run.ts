@@ -21,24 +21,37 @@ export interface Bench<Lab> {
   clean(): Promise<void>;
 }
 
-/** Runs the cases, slow ones first, each on a bench of its own. `onOutcome` hears of each as it ends. */
+/**
+ * Runs the cases, slow ones first, each on a bench of its own. `onOutcome` hears of each as it ends; true is enough: no further
+ * case begins, and those under way are not waited for.
+ */
 export async function runCases<Lab>(
   end: End,
   cases: readonly Case<Lab>[],
   benches: readonly Bench<Lab>[],
-  onOutcome: (outcome: Outcome) => void = () => {},
+  onOutcome: (outcome: Outcome) => unknown = () => {},
 ): Promise<Outcome[]> {
   const queue = [...cases].sort((a, b) => Number(b.isSlow ?? false) - Number(a.isSlow ?? false));
   const outcomes = new Map<Case<Lab>, Outcome>();
+  let stop = () => {};
+  const enough = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
   const work = async ({ lab, clean }: Bench<Lab>) => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const outcome = await runCase(end, next, lab);
-      await clean();
       outcomes.set(next, outcome);
-      onOutcome(outcome);
+      if (onOutcome(outcome) === true) {
+        queue.length = 0;
+        stop();
+      }
+      await clean();
     }
   };
-  await Promise.all(benches.map(work));
+  const all = Promise.all(benches.map(work));
+  // Benches that nobody waits for may break when their peers end.
+  all.catch(() => {});
+  await Promise.race([all, enough]);
   return cases.map((each) => outcomes.get(each)).filter((outcome) => outcome !== undefined);
 }
 

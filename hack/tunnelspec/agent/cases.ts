@@ -1,5 +1,35 @@
 import type { AgentCase } from '../case.ts';
+import { abuseCases } from './abuse.ts';
+import { compressionCases } from './compression.ts';
 import { connectionCases } from './connection.ts';
+import { creditCases } from './credit.ts';
+import { frameCases } from './frames.ts';
+import { greetingCases } from './greeting.ts';
+import { halfCases } from './halves.ts';
+import { healthCases } from './health.ts';
+import { leavingCases } from './leaving.ts';
+import { livenessCases } from './liveness.ts';
+import { orderCases } from './order.ts';
+import { requestCases } from './requests.ts';
+import { streamCases } from './streams.ts';
+import { upgradeCases } from './upgrade.ts';
+import { versionCases } from './versions.ts';
 
 /** Every case against an agent, in the order of PROTOCOL.md. */
-export const AGENT_CASES: readonly AgentCase[] = [...connectionCases];
+export const AGENT_CASES: readonly AgentCase[] = [
+  ...connectionCases,
+  ...frameCases,
+  ...greetingCases,
+  ...streamCases,
+  ...halfCases,
+  ...upgradeCases,
+  ...requestCases,
+  ...compressionCases,
+  ...creditCases,
+  ...orderCases,
+  ...leavingCases,
+  ...healthCases,
+  ...livenessCases,
+  ...abuseCases,
+  ...versionCases,
+];

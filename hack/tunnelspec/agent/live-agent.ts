@@ -22,12 +22,20 @@ export class LiveAgent {
   readonly #patches: readonly Patch[];
   #process: LiveProcess | undefined;
 
-  private constructor(folder: string, gateway: RawGateway, upstream: Upstream, patches: readonly Patch[]) {
+  private constructor(
+    folder: string,
+    { gateway, upstream, namesake }: Pick<AgentTarget, 'gateway' | 'namesake'> & { readonly upstream: Upstream },
+    patches: readonly Patch[],
+  ) {
     this.#folder = folder;
     this.#gateway = gateway;
     this.#upstream = upstream;
     this.#patches = patches;
-    this.target = { gateway, upstream, speed: SPEED, restart: () => this.#restart() };
+    this.target = {
+      ...{ gateway, upstream, namesake, speed: SPEED },
+      restart: () => this.#restart(),
+      terminate: () => this.#process?.terminate(),
+    };
   }
 
   static async start(patches: readonly Patch[] = []): Promise<LiveAgent> {
@@ -35,6 +43,8 @@ export class LiveAgent {
     const authority = await Authority.create('tunnelspec gateway');
     const pair = await authority.server('gateway', { dns: ['localhost'], ip: ['127.0.0.1'] });
     const { certificatePem: cert, keyPem: key } = pair;
+    const other = await authority.server('other', { dns: ['other.example'], ip: [] });
+    const namesake = { cert: other.certificatePem, key: other.keyPem };
     const gateway = await RawGateway.start({ host: '127.0.0.1', port: 0, cert, key });
     const upstream = await Upstream.start();
     // Where the kubelet mounts a pod's identity; CLUSTERTUNNEL_ROOT moves it below our folder.
@@ -47,7 +57,7 @@ export class LiveAgent {
       writeFile(join(account, 'token'), ACCOUNT_TOKEN),
       writeFile(join(account, 'ca.crt'), upstream.ca),
     ]);
-    const agent = new LiveAgent(folder, gateway, upstream, patches);
+    const agent = new LiveAgent(folder, { gateway, upstream, namesake }, patches);
     try {
       await agent.#restart();
     } catch (error) {
@@ -73,7 +83,7 @@ export class LiveAgent {
 
   async #restart(): Promise<void> {
     await this.#process?.stop();
-    const backoff = ['--min-backoff', '200ms', '--max-backoff', '1s'];
+    const backoff = ['--min-backoff', '100ms', '--max-backoff', '200ms'];
     const ops = ['--bind-address', '127.0.0.1', '--ops-port', '0', '--log-format', 'text'];
     this.#process = await LiveProcess.start({
       entry: 'hack/tunnelspec/live/agent.ts',

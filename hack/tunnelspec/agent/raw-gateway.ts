@@ -7,12 +7,15 @@ import { WebSocketServer } from 'ws';
 import { SUBPROTOCOL } from '../../../tunnel/session/settings.ts';
 import { RawPeer } from '../peer.ts';
 
-export interface Listening {
-  readonly host: string;
-  readonly port: number;
-  /** PEM. */
+/** Both PEM. */
+export interface Presented {
   readonly cert: string;
   readonly key: string;
+}
+
+export interface Listening extends Presented {
+  readonly host: string;
+  readonly port: number;
 }
 
 /** One upgrade that an agent asked for. */
@@ -25,6 +28,7 @@ export interface Attempt {
 /** A gateway's agents' door without a gateway: real TLS and WebSocket, and cases that decide the rest. */
 export class RawGateway {
   readonly #server: Server;
+  readonly #own: Presented;
   readonly #door = new WebSocketServer({
     noServer: true,
     // Taken up if the agent offers it, so that one that does shows it.
@@ -34,24 +38,28 @@ export class RawGateway {
   });
   readonly #sockets = new Set<Socket>();
   readonly attempts: Attempt[] = [];
-  /** Most of them at once that had not become a session yet. */
+  /** TCP connections that came, whatever became of them. */
+  dialed = 0;
+  /** Most of them at once that had neither become a session nor been refused. */
   mostPending = 0;
   /** Bytes that came inside TLS. */
   receivedBytes = 0;
   /** What agents are answered instead of being let in. */
   refusal: number | undefined;
-  /** Ports of connections that have not become a session yet. */
+  /** Ports of connections that have neither become a session nor been refused. */
   readonly #pending = new Set<number>();
   #taken = 0;
   readonly #changed = new Set<() => void>();
 
-  private constructor(server: Server) {
+  private constructor(server: Server, own: Presented) {
     this.#server = server;
+    this.#own = own;
     server.on('connection', (socket: Socket) => this.#connected(socket));
     server.on('secureConnection', (socket) => {
       socket.on('error', () => {});
       socket.prependListener('data', (chunk: Buffer) => {
         this.receivedBytes += chunk.length;
+        this.#news();
       });
     });
     server.on('tlsClientError', () => {});
@@ -62,7 +70,7 @@ export class RawGateway {
     const server = createServer({ cert, key });
     server.listen(port, host);
     await once(server, 'listening');
-    return new RawGateway(server);
+    return new RawGateway(server, { cert, key });
   }
 
   /** TCP connections that are open. */
@@ -104,9 +112,19 @@ export class RawGateway {
     });
   }
 
+  /** From now on the gateway shows this certificate; its own again when none is given. */
+  present(shown: Presented = this.#own): void {
+    this.#server.setSecureContext({ cert: shown.cert, key: shown.key });
+  }
+
+  /** Counts attempts that are under way from now on. */
+  recount(): void {
+    this.mostPending = this.#pending.size;
+  }
+
   /** Cuts every connection at once. */
   dropAll(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   async close(): Promise<void> {
@@ -118,6 +136,7 @@ export class RawGateway {
 
   #connected(socket: Socket): void {
     this.#sockets.add(socket);
+    this.dialed += 1;
     const { remotePort = 0 } = socket;
     this.#pending.add(remotePort);
     this.mostPending = Math.max(this.mostPending, this.#pending.size);
@@ -131,6 +150,7 @@ export class RawGateway {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (this.refusal !== undefined) {
+      this.#pending.delete(request.socket.remotePort ?? 0);
       this.attempts.push({ request, peer: undefined });
       socket.end(`HTTP/1.1 ${this.refusal} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
       return this.#news();

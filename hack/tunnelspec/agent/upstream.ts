@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Authority } from '../../lab/cluster/certificates.ts';
+import { expectEqual } from '../expect.ts';
 
 /** One request as the upstream sees it; the case answers. */
 export interface Asked {
@@ -13,13 +14,53 @@ export interface Asked {
   readonly closed: Promise<'answered' | 'aborted'>;
 }
 
+/** One connection that was asked to become something else, and what came on it. */
+export class Upgraded {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  /** Resolves when the other side has said all it had to; never when it went away without. */
+  readonly ended: Promise<void>;
+  #bytes: Buffer;
+  #more: () => void = () => {};
+
+  constructor(request: IncomingMessage, socket: Duplex, first: Buffer) {
+    this.request = request;
+    this.socket = socket;
+    this.#bytes = first;
+    socket.on('error', () => {});
+    socket.on('data', (chunk: Buffer) => {
+      this.#bytes = Buffer.concat([this.#bytes, chunk]);
+      this.#more();
+    });
+    this.ended = new Promise((resolve) => socket.once('end', resolve));
+  }
+
+  /** @throws Error unless exactly these bytes come soon. */
+  async came(expected: Buffer, withinMs = 3_000): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, withinMs);
+      this.#more = () => {
+        if (this.#bytes.length < expected.length) return;
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#more();
+    });
+    expectEqual('the bytes at the upstream', this.#bytes.toString('latin1'), expected.toString('latin1'));
+  }
+}
+
 /** A stub of the API server beside an agent: HTTPS, answers what cases say. `/version` and `/readyz` are answered by itself. */
 export class Upstream {
   readonly #server: Server;
   readonly #sockets = new Set<Duplex>();
   readonly ca: string;
+  /** Answers for the case. */
+  onAsked: ((asked: Asked) => void) | undefined;
+  /** What `/readyz` is answered. */
+  readiness = 200;
   readonly asked: Asked[] = [];
-  readonly upgrades: { request: IncomingMessage; socket: Duplex; first: Buffer }[] = [];
+  readonly upgrades: Upgraded[] = [];
   readonly #changed = new Set<() => void>();
 
   private constructor(server: Server, ca: string) {
@@ -31,8 +72,7 @@ export class Upstream {
     });
     server.on('request', (request, response) => this.#ask(request, response));
     server.on('upgrade', (request, socket, first) => {
-      socket.on('error', () => {});
-      this.upgrades.push({ request, socket, first });
+      this.upgrades.push(new Upgraded(request, socket, first));
       this.#news();
     });
   }
@@ -65,6 +105,18 @@ export class Upstream {
     return this.#until(`the upstream to be asked to upgrade ${path}`, look, withinMs);
   }
 
+  /** As it was before a case steered it. */
+  forgetCase(): void {
+    this.onAsked = undefined;
+    this.readiness = 200;
+  }
+
+  /** Resolves when no request is under way any more, or when that takes too long. */
+  async quiet(withinMs = 1_000): Promise<void> {
+    const look = () => this.asked.every(({ response }) => response.closed) || undefined;
+    await this.#until('the requests to end', look, withinMs).catch(() => {});
+  }
+
   async close(): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
@@ -75,14 +127,17 @@ export class Upstream {
   #ask(request: IncomingMessage, response: ServerResponse): void {
     request.on('error', () => {});
     response.on('error', () => {});
-    if (request.url === '/version' || request.url === '/readyz') {
-      response.end('{"gitVersion":"v1.34.1","major":"1","minor":"34"}');
-      return;
-    }
+    if (request.url === '/readyz') return void response.writeHead(this.readiness).end('ok');
+    if (request.url === '/version') return void response.end('{"gitVersion":"v1.34.1","major":"1","minor":"34"}');
     const closed = new Promise<'answered' | 'aborted'>((resolve) => {
-      response.once('close', () => resolve(response.writableFinished ? 'answered' : 'aborted'));
+      response.once('close', () => {
+        resolve(response.writableFinished ? 'answered' : 'aborted');
+        this.#news();
+      });
     });
-    this.asked.push({ request, response, closed });
+    const asked = { request, response, closed };
+    this.asked.push(asked);
+    this.onAsked?.(asked);
     this.#news();
   }
 

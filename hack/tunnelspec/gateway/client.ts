@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import type { Duplex } from 'node:stream';
+import { within } from '../expect.ts';
 
 export interface CallOptions {
   readonly method?: string;
@@ -16,6 +17,15 @@ export interface CallTarget {
   readonly ca: string;
   readonly token: string;
   readonly tunnel: string;
+  /** How long an answer, or the next step of one, may take, in ms. */
+  readonly patienceMs: number;
+}
+
+/** A connection after its upgrade was taken up. */
+export interface Upgraded {
+  readonly socket: Duplex;
+  /** What came behind the head. */
+  readonly first: Buffer;
 }
 
 export interface Answer {
@@ -30,11 +40,12 @@ export interface Answer {
 /** One request of a client through the gateway, HTTP/1.1 on a connection of its own. */
 export class Call {
   readonly request: ClientRequest;
+  readonly #patienceMs: number;
   readonly #response: Promise<IncomingMessage>;
-  /** Resolves for an upgrade that was taken up: the raw connection, and what came behind the head. */
-  readonly upgraded: Promise<{ socket: Duplex; first: Buffer; response: IncomingMessage }>;
+  readonly #upgraded: Promise<Upgraded>;
 
-  constructor({ url, ca, token, tunnel }: CallTarget, options: CallOptions) {
+  constructor({ url, ca, token, tunnel, patienceMs }: CallTarget, options: CallOptions) {
+    this.#patienceMs = patienceMs;
     const { method = 'GET', path = '/api/v1/namespaces', headers = {}, hasBody = false } = options;
     this.request = request(`${url}/clusters/${tunnel}${path}`, {
       ca,
@@ -46,23 +57,32 @@ export class Call {
       this.request.once('response', resolve);
       this.request.once('error', reject);
     });
-    this.upgraded = new Promise((resolve, reject) => {
-      this.request.once('upgrade', (response, socket, first) => resolve({ socket, first, response }));
+    this.#upgraded = new Promise((resolve, reject) => {
+      this.request.once('upgrade', (_response, socket, first) => {
+        socket.on('error', () => {});
+        resolve({ socket, first });
+      });
       this.request.once('error', reject);
       this.request.once('response', () => reject(new Error('no upgrade')));
     });
-    // A call that a case leaves to itself may fail when its peer goes.
+    // A call that a case leaves to itself may fail when its peer goes, more than once.
+    this.request.on('error', () => {});
     this.#response.catch(() => {});
-    this.upgraded.catch(() => {});
+    this.#upgraded.catch(() => {});
     if (hasBody) this.request.flushHeaders();
     else this.request.end();
   }
 
   /** The head, with a body that nobody reads yet. */
   async response(): Promise<IncomingMessage> {
-    const response = await this.#response;
+    const response = await within('an answer', this.#patienceMs, this.#response);
     response.on('error', () => {});
     return response;
+  }
+
+  /** The connection of an upgrade that was taken up. */
+  upgraded(): Promise<Upgraded> {
+    return within('an answer to the upgrade', this.#patienceMs, this.#upgraded);
   }
 
   /** The whole answer, however its body ends. */
@@ -70,7 +90,8 @@ export class Call {
     const response = await this.response();
     const chunks: Buffer[] = [];
     response.on('data', (chunk: Buffer) => chunks.push(chunk));
-    await new Promise<void>((resolve) => response.once('close', resolve));
+    const closed = new Promise<void>((resolve) => response.once('close', resolve));
+    await within('the end of the answer', this.#patienceMs, closed);
     const { statusCode = 0, headers, trailers, complete } = response;
     return { status: statusCode, headers, body: Buffer.concat(chunks), trailers, isWhole: complete };
   }

@@ -20,6 +20,8 @@ export interface GatewayTarget {
   readonly userToken: string | undefined;
   /** How much faster than ours its time goes: 1 for a real one. */
   readonly speed: number;
+  /** Sets spec.suspend of the tunnel, where somebody may: a suspended tunnel's sessions are drained. */
+  readonly suspend?: (isSuspended: boolean) => Promise<void>;
 }
 
 export interface DialOptions {
@@ -38,6 +40,9 @@ export interface Dialed {
   readonly peer: RawPeer | undefined;
 }
 
+/** How long a client waits for an answer: some time for the network, and what the gateway may wait for itself. */
+const SOON_MS = 3_000;
+const LATER_MS = 10_000;
 /** The default HELLO of cases. */
 const SLOTS = { ordinary: 100, longRunning: 100 };
 
@@ -46,6 +51,7 @@ export class GatewayLab {
   readonly target: GatewayTarget;
   readonly #peers: RawPeer[] = [];
   readonly #calls: Call[] = [];
+  #isSuspended = false;
 
   constructor(target: GatewayTarget) {
     this.target = target;
@@ -112,7 +118,7 @@ export class GatewayLab {
   call(options: CallOptions = {}): Call {
     const { userToken, url, ca, tunnel } = this.target;
     if (userToken === undefined) throw new Skipped('needs --user-token: a user who may use the tunnel');
-    const call = new Call({ url, ca, tunnel, token: userToken }, options);
+    const call = new Call({ url, ca, tunnel, token: userToken, patienceMs: SOON_MS + this.ms(LATER_MS) }, options);
     this.#calls.push(call);
     return call;
   }
@@ -126,8 +132,18 @@ export class GatewayLab {
     return { call, open: await peer.next(FrameType.Open) };
   }
 
+  /** Makes the gateway drain the sessions of this tunnel, until the case is over. */
+  async suspend(): Promise<void> {
+    const { suspend } = this.target;
+    if (suspend === undefined) throw new Skipped('needs a gateway of its own, whose tunnel it may suspend');
+    this.#isSuspended = true;
+    await suspend(true);
+  }
+
   /** Leaves nothing behind. */
   async clean(): Promise<void> {
+    if (this.#isSuspended) await this.target.suspend?.(false);
+    this.#isSuspended = false;
     for (const call of this.#calls.splice(0)) call.destroy();
     const peers = this.#peers.splice(0);
     for (const peer of peers) peer.close();

@@ -4,7 +4,7 @@ import { type AgentKey, mintAgentToken } from '../../../crds/agent-token.ts';
 import { validateSpec } from '../../../crds/validate.ts';
 import { Authority } from '../../lab/cluster/certificates.ts';
 import { SPEED } from '../live/fast-time.ts';
-import type { LiveGatewayInput } from '../live/gateway.ts';
+import type { LiveGatewayInput, TunnelChange } from '../live/gateway.ts';
 import type { Patch } from '../live/patch.ts';
 import { LiveProcess } from '../live/process.ts';
 import type { GatewayTarget } from './lab.ts';
@@ -41,7 +41,12 @@ export class LiveGateway {
       const shared = { url, ca: authority.certificatePem, userToken: USER_TOKEN, speed: SPEED };
       return new LiveGateway(
         process,
-        tunnels.map(({ token, key }) => ({ ...shared, tunnel: key.tunnel, agentToken: token })),
+        tunnels.map(({ token, key: { tunnel } }) => ({
+          ...shared,
+          tunnel,
+          agentToken: token,
+          suspend: (isSuspended) => process.ask({ tunnel, isSuspended } satisfies TunnelChange),
+        })),
       );
     } catch (error) {
       await process.stop();

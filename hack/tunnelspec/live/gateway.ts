@@ -1,6 +1,6 @@
 /**
  * A gateway as the operator runs it, with a hub that is a stub: it knows the tunnels, keys and users of one line of JSON on standard
- * input. Prints `{port}`, and ends when its standard input does.
+ * input. Prints `{port}`, and ends when its standard input does. Each further line changes a tunnel, and is printed when that is done.
  */
 import { createInterface } from 'node:readline';
 import type { AgentSettings } from '../../../crds/agent-settings.ts';
@@ -17,6 +17,12 @@ export interface LiveGatewayInput {
   readonly settings: AgentSettings;
   /** The one bearer token that is known. */
   readonly userToken: string;
+}
+
+/** spec.suspend of one tunnel. */
+export interface TunnelChange {
+  readonly tunnel: string;
+  readonly isSuspended: boolean;
 }
 
 const lines = createInterface({ input: process.stdin });
@@ -49,6 +55,13 @@ async function serve({ certificate, keys, settings, userToken }: LiveGatewayInpu
     random: Math.random,
     log: createLogger({ level: 'error', format: 'text', stream: process.stderr }),
     onTunnelChange: () => {},
+  });
+  lines.on('line', (line) => {
+    const { tunnel, isSuspended } = JSON.parse(line) as TunnelChange;
+    const view = views.get(tunnel);
+    if (view !== undefined) views.set(tunnel, { ...view, isSuspended });
+    gateway.tunnelChanged(tunnel);
+    process.stdout.write(`${line}\n`);
   });
   process.stdout.write(`${JSON.stringify({ port: gateway.port })}\n`);
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { bundle } from './bundle.ts';
 import { FAST_TIME } from './fast-time.ts';
@@ -28,7 +28,9 @@ export class LiveProcess {
   readonly #file: string;
   /** What it said: the end of it. */
   #words = '';
+  readonly #lines: Interface;
   readonly #firstLine: Promise<string>;
+  #asked: Promise<unknown> = Promise.resolve();
 
   private constructor(child: ChildProcess, file: string) {
     this.#child = child;
@@ -37,9 +39,9 @@ export class LiveProcess {
       this.#words = (this.#words + text).slice(-8_192);
     };
     child.stderr?.on('data', (chunk: Buffer) => keep(chunk.toString('utf8')));
-    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
-    lines.on('line', (line) => keep(`${line}\n`));
-    this.#firstLine = new Promise((resolve) => lines.once('line', resolve));
+    this.#lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+    this.#lines.on('line', (line) => keep(`${line}\n`));
+    this.#firstLine = new Promise((resolve) => this.#lines.once('line', resolve));
   }
 
   static async start({ entry, patches, args = [], env = {}, input }: LiveProcessOptions): Promise<LiveProcess> {
@@ -81,6 +83,21 @@ export class LiveProcess {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** One more line on its standard input, for a program that answers each with a line. One at a time. */
+  ask(input: unknown): Promise<void> {
+    const answered = this.#asked.then(async () => {
+      this.#child.stdin?.write(`${JSON.stringify(input)}\n`);
+      await once(this.#lines, 'line', { signal: AbortSignal.timeout(START_MS) });
+    });
+    this.#asked = answered.catch(() => {});
+    return answered;
+  }
+
+  /** As a pod is told to end. */
+  terminate(): void {
+    this.#child.kill('SIGTERM');
   }
 
   async stop(): Promise<void> {

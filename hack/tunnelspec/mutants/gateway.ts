@@ -1,12 +1,13 @@
+import { gatewayConnectionMutants } from './gateway-connection.ts';
+import { gatewayFlowMutants } from './gateway-flow.ts';
+import { gatewayLifeMutants } from './gateway-life.ts';
+import { gatewayStreamMutants } from './gateway-streams.ts';
 import type { Mutant } from './mutant.ts';
 
-/** One for each rule that a gateway keeps. */
+/** For each rule that a gateway keeps one at least. */
 export const GATEWAY_MUTANTS: readonly Mutant[] = [
-  {
-    rule: '1.7',
-    end: 'gateway',
-    patches: [
-      { file: 'tunnel/session/websocket.ts', from: 'if (isBinary) return', to: 'if (isBinary || true) return' },
-    ],
-  },
+  ...gatewayConnectionMutants,
+  ...gatewayStreamMutants,
+  ...gatewayFlowMutants,
+  ...gatewayLifeMutants,
 ];
