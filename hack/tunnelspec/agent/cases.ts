@@ -4,6 +4,7 @@ import { compressionCases } from './compression.ts';
 import { connectionCases } from './connection.ts';
 import { creditCases } from './credit.ts';
 import { frameCases } from './frames.ts';
+import { takenFrameCases } from './frames-taken.ts';
 import { greetingCases } from './greeting.ts';
 import { halfCases } from './halves.ts';
 import { healthCases } from './health.ts';
@@ -19,6 +20,7 @@ import { versionCases } from './versions.ts';
 export const AGENT_CASES: readonly AgentCase[] = [
   ...connectionCases,
   ...frameCases,
+  ...takenFrameCases,
   ...greetingCases,
   ...streamCases,
   ...halfCases,

@@ -1,49 +1,15 @@
 import { ErrorCode, Flag, FrameType } from '../../../tunnel/wire/codes.ts';
-import { encodeRequestHead, type RequestHead } from '../../../tunnel/wire/head.ts';
 import type { AgentCase } from '../case.ts';
-import { expectEqual } from '../expect.ts';
-import { bytesOf, goaway, ping, raw, u32 } from '../gateway/words.ts';
+import { raw, u32 } from '../gateway/words.ts';
 import { breaches } from './breach.ts';
-import { freeSlots, GET } from './lab.ts';
-import { configFrame, USUAL_WORKERS } from './settings.ts';
+import { fieldsOf, NO_FIELDS, objectOf, openOf, openPayload, reasonOf, replaced } from './payloads.ts';
+import { configFrame } from './settings.ts';
 
 const KIB = 1024;
 const BEYOND_31_BITS = 2 ** 31;
 const NOT_UTF8 = Buffer.from([0x68, 0xff, 0x69]);
-/** A header list of none. */
-const NO_FIELDS = Buffer.from([0, 0]);
 /** One field, `trailer: value`. */
 const FIELDS = Buffer.from('\0\x01\0\x07trailer\0\x05value', 'latin1');
-
-/** OPEN's payload. */
-function openPayload(change: Partial<RequestHead> = {}): Buffer {
-  return Buffer.from(encodeRequestHead({ ...GET, ...change }));
-}
-
-/** OPEN's payload with header lines that fill it up to so many bytes. */
-function openOf(bytes: number): Buffer {
-  const first = ['x', 'a'.repeat(40 * KIB), 'y'];
-  const least = openPayload({ headers: [...first, ''] });
-  return openPayload({ headers: [...first, 'b'.repeat(bytes - least.length)] });
-}
-
-/** A list of two fields of so many bytes. */
-function fieldsOf(bytes: number): Buffer {
-  const field = (value: Buffer) => Buffer.concat([Buffer.from([0, 1, 0x78]), u32(value.length).subarray(2), value]);
-  const first = field(Buffer.alloc(40 * KIB, 'a'));
-  const rest = field(Buffer.alloc(bytes - NO_FIELDS.length - first.length - 5, 'b'));
-  return Buffer.concat([Buffer.from([0, 2]), first, rest]);
-}
-
-/** A JSON object of so many bytes. */
-function objectOf(bytes: number): string {
-  return JSON.stringify({ filler: 'x'.repeat(bytes - '{"filler":""}'.length) });
-}
-
-/** A code and a text, of so many bytes. */
-function reasonOf(bytes: number): Buffer {
-  return Buffer.concat([u32(ErrorCode.Cancel), Buffer.alloc(bytes - 4, 'x')]);
-}
 
 /** JSON with a member whose text is none. */
 function jsonOf(document: object): Buffer {
@@ -126,6 +92,22 @@ function withStrangeUser(): Buffer {
   return payload;
 }
 
+/** OPEN's payload with its first byte, the length of the method, and what follows as they are not allowed. */
+const notAllowed = breaches('2.13', ErrorCode.Protocol, {
+  'OPEN without a method': (id) => raw(FrameType.Open, Flag.End, id + 1, replaced(openPayload(), '\x03GET', '\0')),
+  'OPEN with a path that does not begin with /': (id) =>
+    raw(FrameType.Open, Flag.End, id + 1, replaced(openPayload({ path: '/pods' }), '/pods', '*pods')),
+  'OPEN with 201 header lines': (id) =>
+    raw(
+      FrameType.Open,
+      Flag.End,
+      id + 1,
+      Buffer.concat([openPayload({ headers: [] }).subarray(0, -2), Buffer.from([0, 201]), Buffer.alloc(804)]),
+    ),
+  'TRAILERS with 201 lines': (id) =>
+    raw(FrameType.Trailers, 0, id, Buffer.concat([Buffer.from([0, 201]), Buffer.alloc(804)])),
+});
+
 const notObjects = breaches('2.9', ErrorCode.Protocol, {
   'CONFIG that is a list': () => raw(FrameType.Config, 0, 0, '[]'),
   'CONFIG that is null': () => raw(FrameType.Config, 0, 0, 'null'),
@@ -143,82 +125,7 @@ const wrongEnd = breaches('2.11', ErrorCode.Protocol, {
   'HELLO from a gateway': () => raw(FrameType.Hello, 0, 0, '{"versions":[1],"features":[]}'),
 });
 
-const taken: readonly AgentCase[] = [
-  {
-    rule: '2.2',
-    title: 'takes payloads as long as their types allow',
-    run: async (lab) => {
-      const { peer } = await lab.session();
-      const open = lab.open(peer, { method: 'POST' }, false);
-      peer.send(open);
-      peer.sendBytes(raw(FrameType.Open, Flag.End, open.streamId + 1, openOf(80 * KIB)));
-      peer.sendBytes(raw(FrameType.Trailers, 0, open.streamId, fieldsOf(80 * KIB)));
-      peer.sendBytes(raw(FrameType.Reset, 0, open.streamId, reasonOf(4 * KIB)));
-      peer.sendBytes(raw(FrameType.Config, 0, 0, objectOf(4 * KIB)));
-      await peer.expectAlive();
-    },
-  },
-  {
-    rule: '2.3',
-    title: 'skips frames of unknown types with bit 0x80, and takes what stands between them',
-    run: async (lab) => {
-      const { peer } = await lab.session();
-      const strange = [
-        raw(0x80, 0, 0),
-        raw(0xff, 0xff, 2 ** 32 - 1, Buffer.alloc(60 * KIB)),
-        raw(0x8e, 1, 7, '{'),
-      ] as const;
-      const [first, second, third] = strange;
-      peer.sendBytes(Buffer.concat([first, bytesOf(ping(11)), second, bytesOf(ping(12)), third, bytesOf(ping(13))]));
-      for (const asked of [11, 12, 13]) await peer.next(FrameType.Pong, ({ token }) => token === asked);
-      await peer.expectAlive();
-    },
-  },
-  {
-    rule: '2.9',
-    title: 'ignores unknown members of WELCOME, CONFIG and GOAWAY',
-    run: async (lab) => {
-      const { peer, hello } = await lab.session({ moon: 'full', versions: [] });
-      const { ordinary } = freeSlots(hello);
-      const { document } = configFrame({ limits: { maxConcurrentRequests: ordinary + 3 } });
-      peer.send({ type: FrameType.Config, document: { ...document, moon: { phase: 1 }, limit: null } });
-      const { slots } = await peer.next(FrameType.Slots);
-      expectEqual('the slots that its limits add', slots.ordinary, 3);
-      const open = lab.open(peer, { method: 'POST' }, false);
-      peer.send(open, goaway(open.streamId, { moon: 'new' }));
-      await peer.expectAlive();
-    },
-  },
-];
-
-/** Ends the session. */
-const LAST_FRAMES = {
-  'a frame that breaks a rule': raw(0x0f, 0, 0),
-  'the GOAWAY that ended the session': bytesOf(goaway(0)),
-};
-
-/** Behind it: a PING, and limits that would show in the next HELLO. */
-const ignored: readonly AgentCase[] = Object.entries(LAST_FRAMES).flatMap(([what, last]) =>
-  ['in its message', 'in the next message'].map(
-    (where): AgentCase => ({
-      rule: '2.12',
-      title: `ignores what follows ${what}, ${where}`,
-      run: async (lab) => {
-        const { peer } = await lab.session();
-        const rest = bytesOf(ping(41), configFrame({ limits: { maxConcurrentRequests: 2 * USUAL_WORKERS } }));
-        const messages = where === 'in its message' ? [Buffer.concat([last, rest])] : [last, rest];
-        for (const message of messages) peer.sendBytes(message);
-        await peer.ended();
-        const pongs = peer.all(FrameType.Pong).filter(({ token }) => token === 41);
-        expectEqual('the answers to the late PING', pongs.length, 0);
-        const next = await lab.connection();
-        expectEqual('the slots', freeSlots(await next.next(FrameType.Hello)).ordinary, USUAL_WORKERS);
-      },
-    }),
-  ),
-);
-
-/** §2. */
+/** §2: what ends the session. */
 export const frameCases: readonly AgentCase[] = [
   ...truncated,
   ...tooLong,
@@ -229,6 +136,5 @@ export const frameCases: readonly AgentCase[] = [
   ...notText,
   ...notObjects,
   ...wrongEnd,
-  ...taken,
-  ...ignored,
+  ...notAllowed,
 ];

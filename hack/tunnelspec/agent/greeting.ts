@@ -8,7 +8,9 @@ import type { RawPeer } from '../peer.ts';
 import type { AgentLab } from './lab.ts';
 import { configFrame } from './settings.ts';
 
+/** Both of the agent's time. */
 const HANDSHAKE_MS = 5_000;
+const SILENCE_MS = 30_000;
 
 const hello: readonly AgentCase[] = [
   {
@@ -58,6 +60,17 @@ const early: readonly AgentCase[] = [
       },
     }),
   ),
+  {
+    rule: '3.3',
+    title: 'skips a frame of an unknown type with bit 0x80 before WELCOME too',
+    run: async (lab) => {
+      const peer = await lab.connection();
+      await peer.next(FrameType.Hello);
+      peer.sendBytes(raw(0x80, 0, 0, 'later'));
+      peer.send(lab.welcome());
+      await peer.expectAlive();
+    },
+  },
   {
     rule: '3.3',
     title: 'takes GOAWAY before WELCOME for what it is',
@@ -139,6 +152,28 @@ const successor: readonly AgentCase[] = [
       await ungreeted.next(FrameType.Hello);
       ungreeted.drop();
       expectPrevious(await nextHello(lab), 'tunnelspec-lost', 0);
+    },
+  },
+  {
+    rule: '3.12',
+    title: 'names a session that the gateway gave up as SILENT',
+    run: async (lab) => {
+      const { peer } = await lab.session({ sessionId: 'tunnelspec-silent' });
+      peer.send(goaway(0, { code: ErrorCode.Silent }));
+      peer.drop();
+      expectPrevious(await nextHello(lab), 'tunnelspec-silent', 0);
+    },
+  },
+  {
+    rule: '3.12',
+    title: 'names a session that it gave up as SILENT itself',
+    isSlow: true,
+    run: async (lab) => {
+      const { peer } = await lab.session({ sessionId: 'tunnelspec-silent' });
+      peer.answersPings = false;
+      // An agent that was stuck itself forgives once.
+      await peer.ended(lab.ms(2 * SILENCE_MS) + 1_000);
+      expectPrevious(await nextHello(lab), 'tunnelspec-silent', 0);
     },
   },
   {

@@ -4,6 +4,7 @@ import { expectEqual, expectThat } from '../expect.ts';
 import { goaway, raw, reset } from '../gateway/words.ts';
 import type { RawPeer } from '../peer.ts';
 import { counted } from './bodies.ts';
+import { breaches } from './breach.ts';
 import type { AgentLab, UnderWay } from './lab.ts';
 import { isSlotMissing, slotIsBack } from './slots.ts';
 
@@ -235,4 +236,9 @@ export const leavingCases: readonly AgentCase[] = [
   ...drained,
   ...successors,
   ...attempts,
+  ...breaches('7.11', ErrorCode.Protocol, {
+    'GOAWAY without members': () => raw(FrameType.Goaway, 0, 0, '{}'),
+    'GOAWAY whose last stream is a text': () =>
+      raw(FrameType.Goaway, 0, 0, '{"lastStreamId":"1","code":0,"reason":""}'),
+  }),
 ];

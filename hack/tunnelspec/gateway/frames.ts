@@ -52,6 +52,13 @@ const ofOtherStreams = breaches('2.6', ErrorCode.Protocol, {
   'RESET of a stream beyond 2^31-1': () => raw(FrameType.Reset, 0, 2 ** 31, u32(ErrorCode.Cancel)),
 });
 
+const notAllowed = breaches('2.13', ErrorCode.Protocol, {
+  'HEAD with status 99': (id) => raw(FrameType.Head, 0, id, Buffer.from([0, 99, ...NO_LINES])),
+  'HEAD with status 600': (id) => raw(FrameType.Head, 0, id, Buffer.from([2, 88, ...NO_LINES])),
+  'HEAD with 201 lines': (id) => raw(FrameType.Head, 0, id, Buffer.from([...OK, 0, 201, ...emptyLines(201)])),
+  'TRAILERS with 201 lines': (id) => raw(FrameType.Trailers, 0, id, Buffer.from([0, 201, ...emptyLines(201)])),
+});
+
 const ofWrongLength = breaches('2.7', ErrorCode.Protocol, {
   'PING of 3 bytes': () => raw(FrameType.Ping, 0, 0, Buffer.alloc(3)),
   'PONG without a token': () => raw(FrameType.Pong, 0, 0),
@@ -167,6 +174,7 @@ export const frameCases: readonly GatewayCase[] = [
         peer.send(data(streamId, 'body', LAST));
       }),
   },
+  ...notAllowed,
 ];
 
 /** The client must not see the answer that came behind a broken frame. */
@@ -190,6 +198,11 @@ function openOf(streamId: number): FrameOf<typeof FrameType.Open> {
 }
 
 /** Two header lines of so many bytes in all. */
+/** So many header lines without name and value. */
+function emptyLines(count: number): Buffer {
+  return Buffer.alloc(count * 4);
+}
+
 function lines(bytes: number): Buffer {
   const first = line('x', 60 * KIB);
   return Buffer.concat([Buffer.from([0, 2]), first, line('y', bytes - 2 - first.length - 5)]);

@@ -7,7 +7,7 @@ import type { Call } from './client.ts';
 import type { GatewayLab } from './lab.ts';
 import { serve } from './serve.ts';
 import { switching, UPGRADE } from './upgrades.ts';
-import { bytesOf, credit, data, emptyAnswer, goaway, head, refused, reset } from './words.ts';
+import { bytesOf, credit, data, emptyAnswer, goaway, head, raw, refused, reset } from './words.ts';
 
 const POST = { method: 'POST' } as const;
 const UPLOAD = { method: 'POST', hasBody: true } as const;
@@ -176,6 +176,11 @@ export const leavingCases: readonly GatewayCase[] = [
       await peer.ended();
     },
   },
+  ...breaches('7.11', ErrorCode.Protocol, {
+    'GOAWAY without members': () => raw(FrameType.Goaway, 0, 0, '{}'),
+    'GOAWAY whose last stream is a text': () =>
+      raw(FrameType.Goaway, 0, 0, '{"lastStreamId":"1","code":0,"reason":""}'),
+  }),
 ];
 
 /** `until`: how far the exchange goes before the client leaves; `say` sends a head and half a body. */

@@ -9,6 +9,7 @@ const VITALS = 'tunnel/session/vitals.ts';
 const WEBSOCKET = 'tunnel/session/websocket.ts';
 const BYTES = 'tunnel/wire/bytes.ts';
 const DECODE = 'tunnel/wire/decode.ts';
+const HEAD = 'tunnel/wire/head.ts';
 const DOCUMENTS = 'tunnel/wire/documents.ts';
 
 const GREETING_CHECK = "if (isGreeting !== (this.#state === 'greeting') && frame.type !== FrameType.Goaway) {";
@@ -95,4 +96,7 @@ export const agentConnectionMutants: readonly Mutant[] = [
   ),
   agent('3.12', [DIALER, 'previous: this.#previous }', 'previous: undefined }']),
   agent('3.12', [AGENT_SESSION, '|| !this.session.isLost) return undefined;', ') return undefined;']),
+  agent('3.12', [SESSION, 'if (goaway.code === ErrorCode.Silent) return this.#givenUp(goaway);', '']),
+  agent('2.13', [HEAD, 'if (!isRequestLine({ method, path })) throw', 'if (false) throw']),
+  agent('2.13', [HEAD, 'if (lines > MAX_HEADER_LINES) throw', 'if (false) throw']),
 ];

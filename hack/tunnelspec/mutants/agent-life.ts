@@ -49,6 +49,11 @@ export const agentLifeMutants: readonly Mutant[] = [
     "if (next === 'connecting') void [this.#dial(), this.#dial()];",
   ]),
 
+  agent('7.11', [
+    'tunnel/wire/documents.ts',
+    "lastStreamId: countIn(document, 'lastStreamId'),\n    code: countIn(document, 'code'),\n    reason: textIn(document, 'reason'),",
+    "lastStreamId: 2 ** 31 - 1,\n    code: 0,\n    reason: '',",
+  ]),
   agent('8.2', [LIMITS, "if (isSameTunnel && settings.generation < this.#current.generation) return 'outdated';", '']),
   agent('8.2', [LIMITS, 'if (isSameTunnel && settings', 'if (settings']),
   // What is wrong is taken for 1.

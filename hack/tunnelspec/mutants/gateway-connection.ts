@@ -12,6 +12,7 @@ const SETTINGS = 'tunnel/session/settings.ts';
 const VITALS = 'tunnel/session/vitals.ts';
 const DECODE = 'tunnel/wire/decode.ts';
 const BYTES = 'tunnel/wire/bytes.ts';
+const HEAD = 'tunnel/wire/head.ts';
 const DOCUMENTS = 'tunnel/wire/documents.ts';
 
 const GREETING_CHECK = "if (isGreeting !== (this.#state === 'greeting') && frame.type !== FrameType.Goaway) {";
@@ -118,4 +119,6 @@ export const gatewayConnectionMutants: readonly Mutant[] = [
     [UNSETTLED, 'previous.lastStreamId >= lastHeardId &&', ''],
   ),
   gateway('3.13', [UNSETTLED, 'lost.tunnelUid !== by.tunnelUid || lost.instanceId !== by.instanceId', 'false']),
+  gateway('2.13', [HEAD, 'if (!isStatus(status)) throw new ProtocolError', 'if (false) throw new ProtocolError']),
+  gateway('2.13', [HEAD, 'if (lines > MAX_HEADER_LINES) throw', 'if (false) throw']),
 ];

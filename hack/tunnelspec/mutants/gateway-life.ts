@@ -33,6 +33,11 @@ export const gatewayLifeMutants: readonly Mutant[] = [
   gateway('7.6', [STREAMS, "stream.hasAnswer ? 'unknown' : 'not-executed'", "'not-executed'"]),
   gateway('7.8', [SESSION, '#closeIfDrained(): void {', '#closeIfDrained(): void {\n    if (true) return;']),
 
+  gateway('7.11', [
+    'tunnel/wire/documents.ts',
+    "lastStreamId: countIn(document, 'lastStreamId'),\n    code: countIn(document, 'code'),\n    reason: textIn(document, 'reason'),",
+    "lastStreamId: 2 ** 31 - 1,\n    code: 0,\n    reason: '',",
+  ]),
   gateway('8.1', [HUB, 'this.#configure(session, view);', '']),
 
   gateway('9.1', [
