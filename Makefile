@@ -23,6 +23,10 @@ test: node_modules/.package-lock.json ## Unit and integration tests; the last li
 test-unit: node_modules/.package-lock.json ## Unit tests only: no control plane, seconds
 	@npm run --silent test -- --unit $(ARGS)
 
+.PHONY: fuzz
+fuzz: node_modules/.package-lock.json ## Strange messages for the tunnel (ARGS="--runs 10000000 --seed 7"), or cancelled streams (ARGS="--streams 100000")
+	@npm run --silent fuzz -- $(ARGS)
+
 .PHONY: lab-binaries
 lab-binaries: node_modules/.package-lock.json ## Find, download or build etcd, kube-apiserver, kubectl and friends
 	@npm run --silent lab -- binaries

@@ -86,7 +86,7 @@ export function describeOrder(pair: () => Promise<Line>): void {
     it('property: each stream delivers a prefix of what was written, closes once, and leaves the budget whole', async function () {
       this.timeout(20_000);
       await fc.assert(
-        fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.boolean(), async (steps, isCut) => {
+        fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), fc.boolean(), async (steps, isCut) => {
           const { line, gateway, agent } = await joined(pair);
           const exchanges = await opened(line, gateway, agent);
           await play(steps, exchanges);

@@ -97,7 +97,8 @@ export class NaiveWindow {
     const rttMs = Math.max(2, minRttMs);
     const share = sum(this.#takes.slice(this.#epoch.takes).map(({ bytes }) => bytes)) / this.sizeBytes;
     const isIdle = tookMs > 1_000 && tookMs > 16 * rttMs;
-    if (!isIdle && share < 0.5) return 0;
+    const isTooSoon = share < 0.5 || (this.sizeBytes >= 256 * 1024 && tookMs < 50);
+    if (!isIdle && isTooSoon) return 0;
     this.#epoch = { startMs: nowMs, takes: this.#takes.length };
     if (isIdle) return -Math.min(owed, this.sizeBytes - RESERVE);
     if (tookMs >= 4 * share * rttMs) return 0;

@@ -62,7 +62,7 @@ describe('tunnel/flow/budget', () => {
       bytes: fc.nat(1_000_000),
     });
     fc.assert(
-      fc.property(fc.nat(4_000_000), fc.array(step, { maxLength: 100 }), (limit, steps) => {
+      fc.property(fc.nat(4_000_000), fc.array(step, { maxLength: 100, size: 'max' }), (limit, steps) => {
         const budget = new Budget(limit);
         const grown: number[] = [];
         const run = {
@@ -78,5 +78,5 @@ describe('tunnel/flow/budget', () => {
         expect(budget.usedBytes).to.equal(0);
       }),
     );
-  });
+  }).timeout(20_000);
 });

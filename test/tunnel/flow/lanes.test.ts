@@ -141,7 +141,7 @@ describe('tunnel/flow/lanes', () => {
       }),
       { numRuns: 200 },
     );
-  });
+  }).timeout(20_000);
 
   it('property: everything that is ready is served, once, whatever wakes, removals, heads and credit do', () => {
     const step = fc.record({
@@ -150,7 +150,7 @@ describe('tunnel/flow/lanes', () => {
       amount: fc.integer({ min: 1, max: 100_000 }),
     });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 150, size: 'max' }), (steps) => {
         const sources = [1, 2, 3, 4, 5].map((id) => new Source(id, 0, 0));
         const lanes = new Lanes<Source>();
         let nowMs = 0;
@@ -172,5 +172,5 @@ describe('tunnel/flow/lanes', () => {
         for (const source of sources) expect(source.isReady, `stream ${source.id} waits forever`).to.equal(false);
       }),
     );
-  });
+  }).timeout(20_000);
 });

@@ -120,33 +120,37 @@ describe('tunnel/flow/receive-window', () => {
     });
     const facts = fc.record({ minRttMs: fc.nat(50), maxBytes: fc.nat(400_000), limitBytes: fc.nat(1_000_000) });
     fc.assert(
-      fc.property(facts, fc.array(step, { maxLength: 200 }), ({ minRttMs, maxBytes, limitBytes }, steps) => {
-        const { budget, window } = admitted(INITIAL_WINDOW_BYTES + limitBytes);
-        let credit = INITIAL_WINDOW_BYTES;
-        let buffered = 0;
-        let nowMs = 0;
-        for (const { kind, bytes, passMs } of steps) {
-          nowMs += passMs;
-          if (kind === 'arrive') {
-            const sent = Math.min(bytes, credit);
-            expect(window.accept(sent)).to.equal(true);
-            credit -= sent;
-            buffered += sent;
-          } else {
-            const read = Math.min(bytes, buffered);
-            buffered -= read;
-            credit += window.consume(read, { nowMs, minRttMs, maxBytes });
+      fc.property(
+        facts,
+        fc.array(step, { maxLength: 200, size: 'max' }),
+        ({ minRttMs, maxBytes, limitBytes }, steps) => {
+          const { budget, window } = admitted(INITIAL_WINDOW_BYTES + limitBytes);
+          let credit = INITIAL_WINDOW_BYTES;
+          let buffered = 0;
+          let nowMs = 0;
+          for (const { kind, bytes, passMs } of steps) {
+            nowMs += passMs;
+            if (kind === 'arrive') {
+              const sent = Math.min(bytes, credit);
+              expect(window.accept(sent)).to.equal(true);
+              credit -= sent;
+              buffered += sent;
+            } else {
+              const read = Math.min(bytes, buffered);
+              buffered -= read;
+              credit += window.consume(read, { nowMs, minRttMs, maxBytes });
+            }
+            expect(window.bufferedBytes).to.equal(buffered);
+            expect(buffered + credit).to.be.at.most(window.sizeBytes);
+            expect(window.sizeBytes).to.be.at.most(Math.max(maxBytes, INITIAL_WINDOW_BYTES));
+            expect(budget.usedBytes).to.be.at.most(budget.limitBytes);
           }
-          expect(window.bufferedBytes).to.equal(buffered);
-          expect(buffered + credit).to.be.at.most(window.sizeBytes);
-          expect(window.sizeBytes).to.be.at.most(Math.max(maxBytes, INITIAL_WINDOW_BYTES));
-          expect(budget.usedBytes).to.be.at.most(budget.limitBytes);
-        }
-        credit += window.consume(buffered, { nowMs, minRttMs, maxBytes });
-        expect(credit, 'never wedged: more than half of the window is open').to.be.above(window.sizeBytes / 2);
-        window.release();
-        expect(budget.usedBytes).to.equal(0);
-      }),
+          credit += window.consume(buffered, { nowMs, minRttMs, maxBytes });
+          expect(credit, 'never wedged: more than half of the window is open').to.be.above(window.sizeBytes / 2);
+          window.release();
+          expect(budget.usedBytes).to.equal(0);
+        },
+      ),
     );
-  });
+  }).timeout(20_000);
 });

@@ -86,6 +86,33 @@ describe('tunnel/session: what is known of a session that is gone', () => {
     expect(agent.agent.previous).to.deep.equal({ sessionId: 'session', lastStreamId: 1 });
   });
 
+  for (const from of ['gateway', 'agent'] as const) {
+    it(`is lost when the ${from} took the other end for silent: its goodbye may come or not`, async () => {
+      const { gateway, agent } = await busy();
+      const { session } = from === 'agent' ? agent.agent : gateway.gateway;
+      session.goaway(ErrorCode.Silent, 'no byte from the peer');
+      await line.settle();
+      const other = from === 'agent' ? gateway : agent;
+      expect(other.end.code).to.equal(ErrorCode.Silent);
+      const { isLost } = from === 'agent' ? gateway.gateway.session : agent.agent.session;
+      expect(isLost).to.equal(true);
+      if (from === 'gateway') expect(agent.agent.previous).to.deep.equal({ sessionId: 'session', lastStreamId: 1 });
+    });
+  }
+
+  it('knows of requests beyond the last one that was seen, also when their agent took it for silent', async () => {
+    const gateway = new GatewayEnd(line.gateway);
+    const stranger = new Stranger(line.agent);
+    stranger.hello();
+    await line.settle();
+    const owners = [gateway.open(), gateway.open()];
+    await line.settle();
+    stranger.say({ type: FrameType.Goaway, document: { lastStreamId: 1, code: ErrorCode.Silent, reason: '' } });
+    await line.settle();
+    expect(owners.map(({ error }) => error.execution)).to.deep.equal(['unknown', 'not-executed']);
+    expectNothingLeft(gateway);
+  });
+
   it('is lost for the gateway that replaces it: its agent speaks elsewhere already', async () => {
     const { gateway, agent } = await busy();
     gateway.gateway.session.close(ErrorCode.Replaced, 'a newer session took its place');
