@@ -3,7 +3,7 @@ import { Skipped } from './case.ts';
 import type { End } from './rules.ts';
 
 /** No case takes longer: what it waits for has a shorter deadline of its own. */
-const CASE_MS = 60_000;
+const CASE_MS = 90_000;
 
 export interface Outcome {
   readonly end: End;
