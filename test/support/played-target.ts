@@ -156,11 +156,13 @@ export function describePlayed(
   body: (target: () => PlayedTarget) => void,
 ) {
   describe(title, () => {
+    let starting: Promise<PlayedTarget> | undefined;
     let started: PlayedTarget | undefined;
     before(async function () {
       const reason = whyNoControlPlane();
       if (reason === undefined) {
-        started = await PlayedTarget.start(options);
+        starting = PlayedTarget.start(options);
+        started = await starting;
         return;
       }
       this.test?.parent?.eachTest((test) => {
@@ -173,7 +175,8 @@ export function describePlayed(
       return started;
     });
     after(async () => {
-      await started?.stop();
+      // One that started too late for its hook has to go as well.
+      await (await starting?.catch(() => undefined))?.stop();
     });
   });
 }

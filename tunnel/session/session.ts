@@ -210,6 +210,7 @@ export class Session {
   }
 
   #receiveGoaway(goaway: Goaway): void {
+    if (goaway.code === ErrorCode.Silent) return this.#givenUp(goaway);
     this.#hasFarewell = true;
     if (this.#state === 'greeting') {
       this.#end = { code: goaway.code, reason: goaway.reason };
@@ -221,6 +222,14 @@ export class Session {
     this.advance('goaway');
     this.#role.leaving(goaway);
     this.#closeIfDrained();
+  }
+
+  /** The peer took us for silent and has cut the connection: these words may come or not, and the session is lost either way. */
+  #givenUp({ lastStreamId, reason }: Goaway): void {
+    this.#end = { code: ErrorCode.Silent, reason };
+    this.streams.failBeyond(lastStreamId, reason);
+    this.#options.transport.destroy();
+    this.#closed(reason);
   }
 
   get isClosed(): boolean {

@@ -160,7 +160,7 @@ const successor: readonly AgentCase[] = [
     run: async (lab) => {
       const { peer } = await lab.session({ sessionId: 'tunnelspec-silent' });
       peer.send(goaway(0, { code: ErrorCode.Silent }));
-      peer.drop();
+      await peer.ended();
       expectPrevious(await nextHello(lab), 'tunnelspec-silent', 0);
     },
   },

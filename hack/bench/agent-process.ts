@@ -1,0 +1,137 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { AgentState } from '../../agent/agent.ts';
+import { freePorts } from '../lab/cluster/ports.ts';
+import { lastLines } from '../lab/processes/last-lines.ts';
+import { until } from '../lab/until.ts';
+
+export interface AgentProcessOptions {
+  /** The built program. */
+  readonly program: string;
+  /** For its files and its log; made if it is not there. */
+  readonly folder: string;
+  readonly tunnel: string;
+  readonly gateway: { readonly url: string; readonly ca: string; readonly token: string };
+  readonly upstream: { readonly url: string; readonly ca: string };
+  /** More flags. */
+  readonly flags?: readonly string[];
+}
+
+/** `clustertunnel agent` in a process of its own, beside an API server that is ours to play. */
+export class AgentProcess {
+  readonly #child: ChildProcess;
+  readonly #opsPort: number;
+  readonly #logPath: string;
+
+  private constructor(child: ChildProcess, opsPort: number, logPath: string) {
+    this.#child = child;
+    this.#opsPort = opsPort;
+    this.#logPath = logPath;
+  }
+
+  /** Resolves when its probe port answers. */
+  static async start(options: AgentProcessOptions): Promise<AgentProcess> {
+    const { program, folder, tunnel, gateway, upstream, flags = [] } = options;
+    writePodFiles(options);
+    const [opsPort = 0] = await freePorts(1);
+    const logPath = join(folder, 'agent.log');
+    const log = openSync(logPath, 'a');
+    const { hostname, port } = new URL(upstream.url);
+    const own = [
+      '--gateway',
+      gateway.url,
+      '--tunnel',
+      tunnel,
+      '--bind-address',
+      '127.0.0.1',
+      '--ops-port',
+      `${opsPort}`,
+    ];
+    const child = spawn(process.execPath, [program, 'agent', ...own, ...flags], {
+      env: {
+        PATH: process.env['PATH'],
+        CLUSTERTUNNEL_ROOT: folder,
+        KUBERNETES_SERVICE_HOST: hostname,
+        KUBERNETES_SERVICE_PORT: port,
+      },
+      stdio: ['ignore', log, log],
+    });
+    closeSync(log);
+    const agent = new AgentProcess(child, opsPort, logPath);
+    try {
+      await until("the agent's probe port", () => agent.#look());
+      return agent;
+    } catch (error) {
+      await agent.kill();
+      throw error;
+    }
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** The last lines it logged. */
+  get log(): string {
+    return lastLines(this.#logPath, 20);
+  }
+
+  /** /debug/state. @throws Error when it does not answer */
+  async state(): Promise<AgentState> {
+    return JSON.parse(await this.#get('/debug/state'));
+  }
+
+  /** /metrics, in Prometheus' text format. */
+  metrics(): Promise<string> {
+    return this.#get('/metrics');
+  }
+
+  /** Resolves when it has a session. */
+  async ready(): Promise<void> {
+    await until('a session of the agent', async () => ((await this.state()).dial === 'ready' ? true : undefined));
+  }
+
+  /** Without a goodbye. */
+  async kill(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exited = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await exited;
+  }
+
+  async #look(): Promise<true | undefined> {
+    if (this.#child.exitCode !== null) throw new Error(`the agent ended: ${this.log}`);
+    try {
+      await this.state();
+      return true;
+    } catch {
+      return undefined; // not yet
+    }
+  }
+
+  #get(path: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const call = request({ host: '127.0.0.1', port: this.#opsPort, path, timeout: 5_000 }, (response) => {
+        text(response).then(resolve, reject);
+      });
+      call.once('timeout', () => call.destroy(new Error(`${path}: no answer within 5 s`)));
+      call.once('error', reject);
+      call.end();
+    });
+  }
+}
+
+/** What the kubelet would have mounted. */
+function writePodFiles({ folder, gateway, upstream }: AgentProcessOptions): void {
+  const own = join(folder, 'var/run/clustertunnel');
+  const account = join(folder, 'var/run/secrets/kubernetes.io/serviceaccount');
+  for (const path of [own, account]) mkdirSync(path, { recursive: true, mode: 0o700 });
+  writeFileSync(join(own, 'token'), gateway.token, { mode: 0o600 });
+  writeFileSync(join(own, 'ca.crt'), gateway.ca);
+  writeFileSync(join(account, 'token'), 'agent-token');
+  writeFileSync(join(account, 'ca.crt'), upstream.ca);
+}

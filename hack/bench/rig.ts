@@ -1,0 +1,116 @@
+import { join } from 'node:path';
+import type { AgentState } from '../../agent/agent.ts';
+import type { GatewayCounts } from '../../operator/gateway/gateway.ts';
+import { MemoryWatch } from '../demo/memory.ts';
+import { until } from '../lab/until.ts';
+import { AgentProcess } from './agent-process.ts';
+import type { Bench } from './scenario.ts';
+import { Worker } from './worker.ts';
+import type { ClientsMethods } from './workers/clients.ts';
+import type { GatewayMethods } from './workers/gateway.ts';
+import type { UpstreamMethods } from './workers/upstream.ts';
+
+const TUNNEL = 'bench';
+const QUIET_MS = 15_000;
+
+/** One tunnel on loopback: gateway, agent and upstream each in a process of its own, and clients in others. */
+export class Rig {
+  readonly gateway: Worker<GatewayMethods>;
+  readonly upstream: Worker<UpstreamMethods>;
+  readonly agent: AgentProcess;
+  readonly upstreamAt: { readonly url: string; readonly ca: string };
+  /** Of the gateway. */
+  readonly url: string;
+  readonly #ca: string;
+  readonly #bench: Bench;
+  readonly #clients: Worker<ClientsMethods>[] = [];
+
+  private constructor(
+    bench: Bench,
+    { gateway, upstream, agent }: Pick<Rig, 'gateway' | 'upstream' | 'agent'>,
+    at: { gateway: Rig['upstreamAt']; upstream: Rig['upstreamAt'] },
+  ) {
+    this.#bench = bench;
+    this.gateway = gateway;
+    this.upstream = upstream;
+    this.agent = agent;
+    this.url = at.gateway.url;
+    this.#ca = at.gateway.ca;
+    this.upstreamAt = at.upstream;
+  }
+
+  /** `spec`: of the ClusterTunnel. */
+  static async start(bench: Bench, spec: object = {}): Promise<Rig> {
+    const { programs, folder } = bench;
+    const gateway = Worker.start<GatewayMethods>(programs.gateway);
+    const upstream = Worker.start<UpstreamMethods>(programs.upstream);
+    try {
+      const [{ port, ca, agentToken }, upstreamAt] = await Promise.all([
+        gateway.call('start', { spec }),
+        upstream.call('start', undefined),
+      ]);
+      const url = `https://127.0.0.1:${port}`;
+      const agent = await AgentProcess.start({
+        program: programs.clustertunnel,
+        folder: join(folder, 'agent'),
+        tunnel: TUNNEL,
+        gateway: { url, ca, token: agentToken },
+        upstream: upstreamAt,
+      });
+      await agent.ready();
+      return new Rig(bench, { gateway, upstream, agent }, { gateway: { url, ca }, upstream: upstreamAt });
+    } catch (error) {
+      await Promise.all([gateway.stop(), upstream.stop()]);
+      throw error;
+    }
+  }
+
+  /** A process of clients. `isDirect`: they go to the upstream itself, without gateway and agent. */
+  async clients(name: string, { isDirect = false } = {}): Promise<Worker<ClientsMethods>> {
+    const worker = Worker.start<ClientsMethods>(this.#bench.programs.clients, name);
+    this.#clients.push(worker);
+    await worker.call('aim', isDirect ? this.upstreamAt : { url: `${this.url}/clusters/${TUNNEL}`, ca: this.#ca });
+    return worker;
+  }
+
+  async counts(): Promise<GatewayCounts> {
+    const counts = await this.gateway.call('counts', undefined);
+    if (counts === undefined) throw new Error('the gateway has not started');
+    return counts;
+  }
+
+  agentState(): Promise<AgentState> {
+    return this.agent.state();
+  }
+
+  watchMemory(): MemoryWatch {
+    return new MemoryWatch({ gateway: this.gateway.pid, agent: this.agent.pid });
+  }
+
+  /** Resolves when nothing of any request is left at either end. */
+  async quiet(): Promise<void> {
+    let last = '';
+    const look = async () => {
+      const [gateway, agent] = await Promise.all([this.counts(), this.agentState()]);
+      last = JSON.stringify({ gateway, agent });
+      const { requests, waiting, streams, queuedBytes, bufferedBytes, budgetBytes } = gateway;
+      const atGateway = [requests, waiting, streams, queuedBytes, bufferedBytes, budgetBytes];
+      const atAgent = [
+        agent.streams,
+        agent.queuedBytes,
+        agent.bufferedBytes,
+        agent.running.ordinary,
+        agent.running.longRunning,
+      ];
+      return [...atGateway, ...atAgent].every((count) => count === 0) || undefined;
+    };
+    await until('nothing left of any request', look, QUIET_MS).catch((error: Error) => {
+      throw new Error(`${error.message}: ${last}`);
+    });
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#clients, this.gateway, this.upstream].map((worker) => worker.stop()));
+    await this.agent.kill();
+  }
+}
