@@ -118,6 +118,25 @@ const answer: readonly AgentCase[] = [
   },
 ];
 
+/** Members of WELCOME as they may not be; undefined takes one out. */
+const STRANGE_MEMBERS: Readonly<Record<string, Document>> = {
+  'without a version': { version: undefined },
+  'whose version is a text': { version: '1' },
+  'whose features are no list': { features: 'deflate' },
+  'whose session id is a number': { sessionId: 1 },
+};
+
+const strangeMembers: readonly AgentCase[] = Object.entries(STRANGE_MEMBERS).map(([what, members]) => ({
+  rule: '3.10',
+  title: `ends the session with PROTOCOL over a WELCOME ${what}`,
+  run: async (lab) => {
+    const peer = await lab.connection();
+    await peer.next(FrameType.Hello);
+    peer.send(lab.welcome(members));
+    await peer.expectEndAtOnce(ErrorCode.Protocol);
+  },
+}));
+
 const successor: readonly AgentCase[] = [
   {
     rule: '3.12',
@@ -210,4 +229,4 @@ function expectPrevious({ previous }: Document, sessionId: string, lastStreamId:
 }
 
 /** §3. */
-export const greetingCases: readonly AgentCase[] = [...hello, ...early, ...answer, ...successor];
+export const greetingCases: readonly AgentCase[] = [...hello, ...early, ...answer, ...strangeMembers, ...successor];

@@ -97,6 +97,11 @@ export const agentConnectionMutants: readonly Mutant[] = [
   agent('3.12', [DIALER, 'previous: this.#previous }', 'previous: undefined }']),
   agent('3.12', [AGENT_SESSION, '|| !this.session.isLost) return undefined;', ') return undefined;']),
   agent('3.12', [SESSION, 'if (goaway.code === ErrorCode.Silent) return this.#givenUp(goaway);', '']),
+  agent('3.10', [
+    DOCUMENTS,
+    "version: countIn(document, 'version'),\n    features: textsIn(document, 'features'),\n    sessionId: textIn(document, 'sessionId'),",
+    "version: 1,\n    features: [],\n    sessionId: 's',",
+  ]),
   agent('2.13', [HEAD, 'if (!isRequestLine({ method, path })) throw', 'if (false) throw']),
   agent('2.13', [HEAD, 'if (lines > MAX_HEADER_LINES) throw', 'if (false) throw']),
 ];
