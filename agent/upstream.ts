@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { buildConnector, type Dispatcher, Pool } from 'undici';
 import type { Clock } from '../process/clock.ts';
+import { AnswerConnections, PausableAnswer } from './pausable-answer.ts';
 import { Upgrade } from './upgrade.ts';
 import type { UpgradeRequest, UpstreamEvents, UpstreamRequest } from './upstream-request.ts';
 
@@ -26,6 +27,7 @@ const MAX_HEAD_BYTES = 64 * 1024;
 export class Upstream {
   readonly #pool: Pool;
   readonly #upgraded = new Set<Socket>();
+  readonly #connections = new AnswerConnections();
   #options: UpstreamOptions;
   #connector: buildConnector.connector;
   #open = 0;
@@ -80,7 +82,7 @@ export class Upstream {
         // undici would close the connection after every DELETE with a body.
         ...(method === 'DELETE' ? { reset: false } : {}),
       },
-      new Handler(events, signal),
+      new Handler(events, signal, this.#connections),
     );
   }
 
@@ -96,6 +98,7 @@ export class Upstream {
   async close(): Promise<void> {
     const closed = [...this.#upgraded].map((socket) => once(socket.destroy(), 'close'));
     await Promise.all([...closed, this.#pool.destroy()]);
+    this.#connections.close();
   }
 
   #count(socket: { once(event: 'close', listener: () => void): unknown }): void {
@@ -110,20 +113,23 @@ export class Upstream {
 class Handler implements Dispatcher.DispatchHandler {
   readonly #events: UpstreamEvents;
   readonly #signal: AbortSignal;
-  #isStarted = false;
+  readonly #connections: AnswerConnections;
+  #answer: PausableAnswer | undefined;
 
-  constructor(events: UpstreamEvents, signal: AbortSignal) {
+  constructor(events: UpstreamEvents, signal: AbortSignal, connections: AnswerConnections) {
     this.#events = events;
     this.#signal = signal;
+    this.#connections = connections;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     // Thrown before a byte was written: undici fails the request and keeps the connection.
     this.#signal.throwIfAborted();
-    if (this.#isStarted) throw new Error('the request would have been sent twice');
-    this.#isStarted = true;
+    if (this.#answer !== undefined) throw new Error('the request would have been sent twice');
+    this.#answer = new PausableAnswer(controller);
+    this.#connections.starts(this.#answer);
     this.#signal.addEventListener('abort', () => controller.abort(reasonOf(this.#signal)), { once: true });
-    this.#events.onStart(controller);
+    this.#events.onStart(this.#answer);
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
@@ -135,11 +141,13 @@ class Handler implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
+    this.#answer?.leave();
     this.#events.onEnd(rawTexts(controller.rawTrailers));
     this.#events.onGone();
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.#answer?.leave();
     this.#events.onError(error);
     // The connection is destroyed; its descriptor is closed within this turn of the event loop.
     setImmediate(() => this.#events.onGone());

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { expect } from 'chai';
 import { ErrorCode } from '../../tunnel/wire/codes.ts';
+import type { Owner } from '../conformance/harness.ts';
 import { StubUpstream, valuesOf } from '../support/stub-upstream.ts';
 import { until } from '../support/turns.ts';
 import { Bench, over, pump } from './bench.ts';
@@ -173,6 +174,53 @@ describe('agent/forward', function () {
     await over(owner);
     expect(owner.error.code).to.equal(ErrorCode.Backpressure);
     await until(() => upstream.last.isAborted && bench.busy === 0);
+  });
+
+  describe('an answer whose tail waits for its reader while the API server closes the connection', () => {
+    const framings = {
+      'with a length': (bytes: number) => `Content-Length: ${bytes}\r\n`,
+      'with a length, announced as the last': (bytes: number) => `Content-Length: ${bytes}\r\nConnection: close\r\n`,
+      'as long as the connection': () => 'Connection: close\r\n',
+    };
+    /** Whatever the size of its chunks is: one of these ends with the chunk after which the agent reads no further. */
+    const sizes = Array.from({ length: 9 }, (_, at) => (64 + 8 * at) * 1024);
+    /** An answer that nobody reads, once its connection ends as `end` says. */
+    const unread = async (head: string, bytes: number, end: (request: IncomingMessage) => void): Promise<Owner> => {
+      let isClosed = false;
+      upstream.answer = (request) => {
+        const { socket } = request;
+        socket.once('close', () => {
+          isClosed = true;
+        });
+        socket.write(`HTTP/1.1 200 OK\r\n${head}\r\n${'x'.repeat(bytes)}`, () => end(request));
+      };
+      const owner = bench.gateway.open({}, true);
+      owner.isReading = false;
+      await until(() => isClosed);
+      await bench.pair.settle();
+      owner.isReading = true;
+      owner.read();
+      await over(owner);
+      return owner;
+    };
+
+    for (const [framing, head] of Object.entries(framings)) {
+      it(`${framing}: comes whole`, async () => {
+        for (const bytes of sizes) {
+          const owner = await unread(head(bytes), bytes, ({ socket }) => socket.end());
+          expect(owner.errors, `${bytes} bytes`).to.deep.equal([]);
+          expect([owner.bytes, owner.ends]).to.deep.equal([bytes, 1]);
+        }
+      });
+
+      it(`${framing}, and the connection breaks: it fails unless it was whole, and the agent lives`, async () => {
+        for (const bytes of sizes) {
+          const owner = await unread(head(bytes), bytes, (request) => upstream.break(request));
+          if (owner.ends === 0) expect(owner.error.code).to.equal(ErrorCode.UpstreamReset);
+          else expect([owner.errors, owner.bytes]).to.deep.equal([[], bytes]);
+        }
+      });
+    }
   });
 
   it('leaves a long-running answer alone however long nobody reads', async () => {
