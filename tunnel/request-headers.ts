@@ -30,7 +30,14 @@ const BEARER_PROTOCOL = /^base64url\.bearer\.authorization\.k8s\.io\./i;
 const DIGITS = /^[0-9]+$/;
 
 /** May occur once: two would let two parsers pick different ones. */
-const SINGLE: readonly string[] = ['host', 'authorization', 'content-length', 'content-type', 'transfer-encoding'];
+const SINGLE: readonly string[] = [
+  'host',
+  'authorization',
+  'content-length',
+  'content-type',
+  'transfer-encoding',
+  'origin',
+];
 
 /** What a request may not do with headers, and the status that says so. */
 export interface HeaderTrouble {

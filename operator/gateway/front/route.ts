@@ -36,8 +36,23 @@ export function lineTrouble({ method, url, headers }: RequestLine): TunnelError 
   if (trouble !== undefined) {
     return new TunnelError(trouble.status === 431 ? 'headers_too_large' : 'bad_request', trouble.message);
   }
+  if (isOfAnotherOrigin(headers)) {
+    return new TunnelError('forbidden', 'pages of another origin are not served: leave out the Origin header');
+  }
   const message = pathTrouble(url);
   return message === undefined ? undefined : new TunnelError('bad_request', message);
+}
+
+/**
+ * Whether a browser says that a page from elsewhere asks (RFC 6454 §7.3): it may add its user's certificate unasked, and
+ * no rule of the same origin holds for WebSockets. Clients that are no browsers say our own origin, or nothing.
+ */
+function isOfAnotherOrigin(headers: RawHeaders): boolean {
+  const origin = headerOf(headers, 'origin');
+  if (origin === undefined) return false;
+  const host = headerOf(headers, ':authority') ?? headerOf(headers, 'host') ?? '';
+  const plain = (text: string) => text.toLowerCase().replace(/:443$/, '');
+  return plain(origin) !== plain(`https://${host}`);
 }
 
 /** Where a request goes, or why it goes nowhere. */

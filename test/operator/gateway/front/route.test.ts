@@ -4,6 +4,7 @@ import {
   asksForImpersonation,
   bearerToken,
   hubVerb,
+  lineTrouble,
   type Route,
   routeOf,
 } from '../../../../operator/gateway/front/route.ts';
@@ -80,6 +81,25 @@ describe('operator/gateway/front/route', () => {
   for (const [method, path, isUpgrade, verb] of VERBS) {
     it(`asks the hub for ${verb} when ${isUpgrade ? 'an upgrade by ' : ''}${method} wants ${path}`, () => {
       expect(hubVerb(at(`/clusters/c1${path}`, method) as Route, method, isUpgrade)).to.equal(verb);
+    });
+  }
+
+  const ORIGINS: readonly [string, string, boolean][] = [
+    ['https://g:8443', 'g:8443', true],
+    ['HTTPS://G', 'g:443', true],
+    ['https://g:443', 'G', true],
+    ['https://g', 'g:8443', false],
+    ['http://g', 'g', false],
+    ['https://evil.example', 'g', false],
+    ['null', 'g', false],
+    ['', 'g', false],
+  ];
+  for (const [origin, host, isOurs] of ORIGINS) {
+    it(`${isOurs ? 'serves' : 'refuses'} a page of ${JSON.stringify(origin)} at ${host}`, () => {
+      for (const name of ['Host', ':authority']) {
+        const headers = [name, host, 'Origin', origin];
+        expect(lineTrouble({ method: 'GET', url: '/x', headers })?.kind).to.equal(isOurs ? undefined : 'forbidden');
+      }
     });
   }
 
