@@ -3,7 +3,7 @@ import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'no
 import type { Clock } from '../../../process/clock.ts';
 import { headerOf } from '../../../tunnel/request-headers.ts';
 import type { RawHeaders } from '../../../tunnel/wire/head.ts';
-import { errorAnswer } from './status.ts';
+import { errorAnswer, NO_SNIFFING } from './status.ts';
 import type { TunnelError } from './tunnel-error.ts';
 import { takeWithinMs } from './untaken.ts';
 
@@ -72,6 +72,7 @@ export function sendJson(response: ClientResponse, document: object, method: str
     String(Buffer.byteLength(body)),
     'cache-control',
     'no-cache, private',
+    ...NO_SNIFFING,
     'x-trace-id',
     traceId,
   ]);

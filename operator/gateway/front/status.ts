@@ -2,6 +2,9 @@ import type { RawHeaders } from '../../../tunnel/wire/head.ts';
 import { rowOf } from './fault.ts';
 import type { TunnelError } from './tunnel-error.ts';
 
+/** Said with every answer: no browser may take one for a page or a script (WHATWG Fetch, X-Content-Type-Options). */
+export const NO_SNIFFING = ['x-content-type-options', 'nosniff'] as const;
+
 /** An error as an HTTP answer. */
 export interface ErrorAnswer {
   readonly status: number;
@@ -23,6 +26,7 @@ export function errorAnswer(error: TunnelError, traceId: string, tunnel: string 
     error.isText ? 'text/plain; charset=utf-8' : 'application/json',
     'content-length',
     String(Buffer.byteLength(body)),
+    ...NO_SNIFFING,
     'x-trace-id',
     traceId,
     ...(retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)]),

@@ -1,5 +1,6 @@
 import { crossing, headerOf } from '../../../tunnel/request-headers.ts';
 import type { RawHeaders } from '../../../tunnel/wire/head.ts';
+import { NO_SNIFFING } from '../front/status.ts';
 
 /** How many body bytes an answer has, by its head. */
 export interface AnswerBody {
@@ -26,7 +27,30 @@ export function answerBody(method: string, status: number, headers: RawHeaders):
   return { isSent: true, leastBytes, mostBytes: length === undefined ? Number.POSITIVE_INFINITY : leastBytes };
 }
 
-/** The headers that go on to the client. The trace id is ours to say; RFC 9110 §8.6: no Content-Length beside 1xx and 204. */
+/**
+ * What a browser would take for the gateway's own word, for every tunnel behind it: cookies, CORS, reporting, other
+ * places to go, how to log in.
+ */
+const ORIGIN_WIDE =
+  /^(set-cookie2?|access-control-.*|strict-transport-security|public-key-pins.*|nel|report-to|reporting-endpoints|.*-report-only|clear-site-data|alt-svc|refresh|service-worker-allowed|www-authenticate)$/;
+/** Ours to say. */
+const REPLACED: ReadonlySet<string> = new Set(['x-trace-id', 'x-content-type-options']);
+
+/** Whether a target's header may reach a client. Lower-case name. */
+function isForClients(name: string): boolean {
+  return !ORIGIN_WIDE.test(name) && !REPLACED.has(name);
+}
+
+/** The trailers that go on to the client. */
+export function answerTrailers(fields: RawHeaders): string[] {
+  const passing = crossing(fields);
+  return passing.filter((_, at) => isForClients((passing[at - (at % 2)] ?? '').toLowerCase()));
+}
+
+/**
+ * The headers that go on to the client, and that its type is not to be guessed. RFC 9110 §8.6: no Content-Length beside
+ * 1xx and 204.
+ */
 export function answerHeaders(status: number, headers: RawHeaders): string[] {
   const hasNoLength = status < 200 || status === 204;
   const passing = crossing(headers);
@@ -34,8 +58,8 @@ export function answerHeaders(status: number, headers: RawHeaders): string[] {
   for (let at = 0; at < passing.length; at += 2) {
     const name = passing[at] ?? '';
     const lower = name.toLowerCase();
-    if (lower === 'x-trace-id' || (hasNoLength && lower === 'content-length')) continue;
+    if (!isForClients(lower) || (hasNoLength && lower === 'content-length')) continue;
     kept.push(name, passing[at + 1] ?? '');
   }
-  return kept;
+  return status < 200 ? kept : [...kept, ...NO_SNIFFING];
 }

@@ -20,7 +20,7 @@ import {
 } from '../front/answer.ts';
 import type { FaultKind } from '../front/fault.ts';
 import { TunnelError } from '../front/tunnel-error.ts';
-import { type AnswerBody, answerBody, answerHeaders, NO_BODY } from './answer-body.ts';
+import { type AnswerBody, answerBody, answerHeaders, answerTrailers, NO_BODY } from './answer-body.ts';
 import { guarded } from './guarded.ts';
 import { mayGoElsewhere, type Sent, strangeAnswer, tunnelErrorOf } from './stream-fault.ts';
 import type { UntilKnown } from './unsettled.ts';
@@ -185,7 +185,7 @@ export class Exchange {
     if (trouble !== undefined) return this.#broken(`trailers that may not pass: ${trouble.message}`);
     const { leastBytes } = this.#body;
     if (this.#bytesOut < leastBytes) return this.#broken(`${this.#bytesOut} of its ${leastBytes} bytes of body`);
-    sendTrailers(response, crossing(trailers));
+    sendTrailers(response, answerTrailers(trailers));
     endAnswer(response, clock);
     this.#finish(undefined);
     if (!hasBody || request.complete) return;

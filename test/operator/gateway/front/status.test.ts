@@ -26,6 +26,8 @@ describe('operator/gateway/front/status', () => {
       'application/json',
       'content-length',
       String(Buffer.byteLength(body)),
+      'x-content-type-options',
+      'nosniff',
       'x-trace-id',
       'trace-1',
     ]);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { answerBody, answerHeaders } from '../../../../operator/gateway/sessions/answer-body.ts';
+import { answerBody, answerHeaders, answerTrailers } from '../../../../operator/gateway/sessions/answer-body.ts';
 
 describe('operator/gateway/sessions/answer-body', () => {
   it('expects exactly the bytes of Content-Length', () => {
@@ -47,9 +47,17 @@ describe('operator/gateway/sessions/answer-body', () => {
     expect(answerBody('GET', 205, [])).to.deep.equal({ isSent: false, leastBytes: 0, mostBytes: 0 });
   });
 
+  it('lets no target speak for the origin of the gateway, in trailers neither', () => {
+    const theirs = ['Set-Cookie', 'a', 'ACCESS-CONTROL-ALLOW-ORIGIN', '*', 'Nel', '{}', 'X-Sum', '1', 'Cookie', 'b'];
+    expect(answerTrailers(theirs)).to.deep.equal(['X-Sum', '1']);
+    expect(answerHeaders(101, theirs)).to.deep.equal(['X-Sum', '1']);
+  });
+
   it('lets headers pass but what may not cross, a trace id of theirs, and Content-Length beside 101 and 204', () => {
     const headers = ['Audit-Id', '1', 'X-Trace-ID', 'x', 'Content-Length', '0', 'Connection', 'X-A', 'X-A', '1'];
-    expect(answerHeaders(200, headers)).to.deep.equal(['Audit-Id', '1', 'Content-Length', '0']);
-    for (const status of [101, 204]) expect(answerHeaders(status, headers)).to.deep.equal(['Audit-Id', '1']);
+    const own = ['x-content-type-options', 'nosniff'];
+    expect(answerHeaders(200, headers)).to.deep.equal(['Audit-Id', '1', 'Content-Length', '0', ...own]);
+    expect(answerHeaders(204, headers)).to.deep.equal(['Audit-Id', '1', ...own]);
+    expect(answerHeaders(101, headers)).to.deep.equal(['Audit-Id', '1']);
   });
 });

@@ -579,6 +579,7 @@ describe('operator/gateway/sessions/upgrade', function () {
         'Content-Length': '4',
         Connection: 'close',
         'X-Trace-ID': 'mine',
+        'x-content-type-options': 'nosniff',
       });
       expect(agent.served).to.have.length(1);
       const [line] = audit();
