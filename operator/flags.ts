@@ -17,6 +17,10 @@ export interface OperatorConfig {
   readonly opsPort: number;
   /** Sum of receive windows of the gateway process, in bytes. */
   readonly maxBufferBytes: number;
+  /** Audiences of which users' tokens must be for one; none: the hub's API server. */
+  readonly tokenAudiences: readonly string[];
+  /** Unknown tokens that one address may try a second, in the long run; 0: any number. */
+  readonly failedLoginsPerSecond: number;
   /** How long running requests may take to finish after SIGTERM. */
   readonly drainSeconds: number;
   /** How long the deletion of a tunnel waits for a remote cluster that does not answer. */
@@ -56,6 +60,20 @@ export function operatorFlags(argv: Argv, env: NodeJS.ProcessEnv) {
       default: 128 * MEBIBYTE,
       describe: 'Most bytes that all streams of this gateway may hold',
     })
+    .option('token-audience', {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      default: [] as string[],
+      describe:
+        "Audience of users' tokens; may be repeated: one of them must be in a token. Default: the hub's API server",
+    })
+    .option('failed-logins-per-second', {
+      type: 'number',
+      default: 20,
+      describe:
+        'Unknown tokens that one address may try, ten times as many in a burst; then 429. Raise it where many users share one address; 0: any number',
+    })
     .option('drain-seconds', { type: 'number', default: 30, describe: 'Time for running requests after SIGTERM' })
     .option('remote-removal-timeout', {
       type: 'number',
@@ -84,6 +102,8 @@ export function operatorConfig(given: OperatorArguments, env: NodeJS.ProcessEnv)
     gatewayPort: checkedPort('--gateway-port', given['gateway-port']),
     opsPort: checkedPort('--ops-port', given['ops-port']),
     maxBufferBytes: atLeast('--max-buffer-bytes', given['max-buffer-bytes'], MEBIBYTE),
+    tokenAudiences: given['token-audience'].map(checkedAudience),
+    failedLoginsPerSecond: atLeast('--failed-logins-per-second', given['failed-logins-per-second'], 0),
     drainSeconds: atLeast('--drain-seconds', given['drain-seconds'], 0),
     remoteRemovalTimeoutSeconds: atLeast('--remote-removal-timeout', given['remote-removal-timeout'], 0),
     kubeconfig: given.kubeconfig,
@@ -102,6 +122,11 @@ function checkedUrl(text: string): string {
     );
   }
   return url.origin;
+}
+
+function checkedAudience(audience: string): string {
+  if (audience !== '') return audience;
+  throw new Error('--token-audience "": must not be empty; leave it out to ask for the audience of the API server');
 }
 
 function checkedPort(flag: string, port: number): number {

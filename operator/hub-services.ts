@@ -17,7 +17,10 @@ const ACCESS_REVIEW: Resource = {
 
 /** TokenReview at the hub. */
 export function tokenReviewer(client: KubeClient): ReviewToken {
-  return (token, signal) => review(client, TOKEN_REVIEW, { token }, signal);
+  return (token, audiences, signal) => {
+    const spec = audiences.length === 0 ? { token } : { token, audiences };
+    return review(client, TOKEN_REVIEW, spec, signal);
+  };
 }
 
 /** SubjectAccessReview at the hub. */

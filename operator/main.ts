@@ -6,6 +6,7 @@ import { VERSION } from '../process/version.ts';
 import { type Controller, createController } from './controller/controller.ts';
 import type { OperatorConfig } from './flags.ts';
 import { type KeepOptions, keepCertificates, renewCertificates } from './gateway/front/keep-certificates.ts';
+import { MAX_REVIEWS_AT_ONCE } from './gateway/front/reviews.ts';
 import type { ServingCertificate } from './gateway/front/server.ts';
 import { type Gateway, startGateway } from './gateway/gateway.ts';
 import { registerGatewayMetrics } from './gateway/metrics.ts';
@@ -19,8 +20,8 @@ import { NO_SESSIONS, sessionFacts, settlingUntil } from './session-facts.ts';
 import { TunnelViews } from './tunnel-views.ts';
 
 const DEFAULT_AGENT_NAMESPACE = 'clustertunnel-agent';
-/** Reviews run beside each other: users wait for them. */
-const REVIEW_CONNECTIONS = 32;
+/** Reviews run beside each other, of tokens and of access: users wait for them. */
+const REVIEW_CONNECTIONS = 2 * MAX_REVIEWS_AT_ONCE;
 /** Queued Events and the controller's last writes get this long at the end. */
 const STOP_EVENTS_MS = 2_000;
 
@@ -122,6 +123,8 @@ function openGateway(
     replicaId: config.podName,
     tunnels: new TunnelViews(controller.tunnels, systemClock.date()),
     findKey: (keyId) => controller.findAgentKey(keyId),
+    tokenAudiences: config.tokenAudiences,
+    failedLoginsPerSecond: config.failedLoginsPerSecond,
     reviewToken: tokenReviewer(reviews),
     reviewAccess: accessReviewer(reviews),
     clock: systemClock,

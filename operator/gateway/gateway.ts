@@ -5,6 +5,7 @@ import { Admission } from './admission/admit.ts';
 import { Authenticator, type ReviewToken } from './front/authenticate.ts';
 import { Authorizer, type ReviewAccess } from './front/authorize.ts';
 import { Clusters } from './front/clusters.ts';
+import { FailedLogins } from './front/failed-logins.ts';
 import { Forwarder } from './front/forward.ts';
 import { Gate } from './front/gate.ts';
 import { Handler } from './front/handler.ts';
@@ -30,6 +31,10 @@ export interface GatewayOptions {
   readonly findKey: FindAgentKey;
   readonly reviewToken: ReviewToken;
   readonly reviewAccess: ReviewAccess;
+  /** Tokens must be for one of these; none: for the hub's API server. */
+  readonly tokenAudiences?: readonly string[];
+  /** Unknown tokens that one address may try a second, in the long run; any number unless told. */
+  readonly failedLoginsPerSecond?: number;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
@@ -76,7 +81,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const admission = new Admission({ registry, tunnels, clock, random });
   const unsettled = new Unsettled(clock);
   const hub = new Hub({ ...options, registry, unsettled, budget, onRoom: (tunnel) => admission.changed(tunnel) });
-  const authenticator = new Authenticator(options.reviewToken, clock);
+  const { reviewToken: review, tokenAudiences: audiences = [], failedLoginsPerSecond: perSecond = 0 } = options;
+  const failedLogins = new FailedLogins({ clock, perSecond });
+  const authenticator = new Authenticator({ review, audiences, failedLogins, clock });
   const authorizer = new Authorizer(options.reviewAccess, clock);
   const gate = new Gate({ authenticator, authorizer, tunnels, clock, log });
   const usable = new UsableTunnels({ gate, tunnels, clock });

@@ -42,6 +42,17 @@ describe('operator/flags', () => {
     });
   });
 
+  it('asks for the audiences of tokens that it is told, and bounds guesses', async () => {
+    expect(await config([URL_FLAG])).to.deep.include({ tokenAudiences: [], failedLoginsPerSecond: 20 });
+    const given = ['--token-audience=a', '--token-audience', 'b', '--failed-logins-per-second=0'];
+    expect(await config([URL_FLAG, ...given])).to.deep.include({
+      tokenAudiences: ['a', 'b'],
+      failedLoginsPerSecond: 0,
+    });
+    expect(await trouble([URL_FLAG, '--token-audience='])).to.contain('token-audience');
+    expect(await trouble([URL_FLAG, '--failed-logins-per-second=-1'])).to.contain('--failed-logins-per-second');
+  });
+
   it('takes what the pod says from the environment', async () => {
     const env = {
       CLUSTERTUNNEL_EXTERNAL_URL: 'https://g.example.com:8443/',

@@ -214,6 +214,7 @@ export interface FixtureOptions {
   readonly maxBufferBytes?: number;
   readonly headTimeoutMs?: number;
   readonly log?: Logger;
+  readonly failedLoginsPerSecond?: number;
 }
 
 let certificates: Promise<{ authority: KeyPair; serving: KeyPair }> | undefined;
@@ -262,7 +263,7 @@ export class GatewayFixture {
       externalUrl: EXTERNAL_URL,
       tunnels: { get: (name) => fixture.views.get(name), list: () => [...fixture.views.values()] },
       findKey: (keyId) => fixture.keys.get(keyId),
-      reviewToken: (token, signal) => {
+      reviewToken: (token, _audiences, signal) => {
         fixture.reviewed.tokens.push(token);
         return fixture.reviewToken(token, signal);
       },
@@ -277,6 +278,7 @@ export class GatewayFixture {
         fixture.changes.push(tunnel);
         fixture.onChange();
       },
+      failedLoginsPerSecond: options.failedLoginsPerSecond ?? 0,
       ...(options.headTimeoutMs === undefined ? {} : { headTimeoutMs: options.headTimeoutMs }),
     });
     return fixture;

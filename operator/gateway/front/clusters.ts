@@ -1,8 +1,8 @@
 import type { Registry } from '../sessions/registry.ts';
 import type { TunnelView } from '../sessions/tunnels.ts';
-import type { Gate } from './gate.ts';
+import type { Asking, Gate } from './gate.ts';
 import type { HubUser } from './identity.ts';
-import { asksForImpersonation, lineTrouble, type RequestLine } from './route.ts';
+import { asksForImpersonation, lineTrouble } from './route.ts';
 import { TunnelError } from './tunnel-error.ts';
 import type { UsableTunnels } from './usable-tunnels.ts';
 
@@ -50,11 +50,11 @@ export class Clusters {
   }
 
   /** Rejects only over a bug. */
-  async list(line: RequestLine): Promise<{ user: HubUser; list: ClusterList } | TunnelError> {
+  async list(line: Asking): Promise<{ user: HubUser; list: ClusterList } | TunnelError> {
     const trouble = lineTrouble(line);
     if (trouble !== undefined) return trouble;
     if (!METHODS.has(line.method)) return new TunnelError('method_not_allowed', '/clusters is only read: GET or HEAD');
-    const user = await this.#options.gate.identify(line.headers);
+    const user = await this.#options.gate.identify(line);
     if (user instanceof TunnelError) return user;
     if (asksForImpersonation(line.headers)) {
       return new TunnelError('forbidden', `user "${user.username}" cannot impersonate here: leave out --as`);

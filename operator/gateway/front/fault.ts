@@ -41,6 +41,7 @@ const ROWS = {
   watch_held: { status: 429, reason: 'TooManyRequests', hop: 'tunnel', retryable: true, retryAfterSeconds: 2 },
   queue_full: { status: 429, reason: 'TooManyRequests', hop: 'gateway', retryable: true, retryAfterSeconds: 1 },
   queue_timeout: { status: 429, reason: 'TooManyRequests', hop: 'gateway', retryable: true, retryAfterSeconds: 1 },
+  rate_limited: { status: 429, reason: 'TooManyRequests', hop: 'gateway', retryable: true, retryAfterSeconds: 1 },
   stream_limit: { status: 429, reason: 'TooManyRequests', hop: 'agent', retryable: true, retryAfterSeconds: 1 },
   draining: {
     status: 429,

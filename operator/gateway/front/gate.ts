@@ -1,11 +1,12 @@
 import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
 import { QuietLog } from '../../../process/quiet-log.ts';
-import type { Identity, RawHeaders } from '../../../tunnel/wire/head.ts';
+import type { Identity } from '../../../tunnel/wire/head.ts';
 import type { Tunnels, TunnelView } from '../sessions/tunnels.ts';
 import type { Authenticator } from './authenticate.ts';
-import type { Authorizer } from './authorize.ts';
+import { type Authorizer, throughTunnel } from './authorize.ts';
 import { type HubUser, identityAtTarget } from './identity.ts';
+import type { Peer } from './peer.ts';
 import { asksForImpersonation, bearerToken, hubVerb, type RequestLine, type Route, routeOf } from './route.ts';
 import { noSuchTunnel, refusal, TunnelError } from './tunnel-error.ts';
 
@@ -15,6 +16,11 @@ export interface GateOptions {
   readonly tunnels: Tunnels;
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+/** A request and the connection that it came on. */
+export interface Asking extends RequestLine {
+  readonly peer: Peer;
 }
 
 /** A request that may go on: who asks, what of which tunnel. */
@@ -36,11 +42,11 @@ export class Gate {
   }
 
   /** Who asks, and may he? Rejects only over a bug, like all of these. */
-  async allow(line: RequestLine & { readonly isUpgrade: boolean }): Promise<Allowed | TunnelError> {
+  async allow(line: Asking & { readonly isUpgrade: boolean }): Promise<Allowed | TunnelError> {
     const route = routeOf(line);
     if (route instanceof TunnelError) return route;
     const where = { tunnel: route.tunnel, path: route.plainPath };
-    const user = await this.identify(line.headers, where);
+    const user = await this.identify(line, where);
     if (user instanceof TunnelError) return user;
     const verb = hubVerb(route, line.method, line.isUpgrade);
     const isAllowed = await this.isAllowed(user, route.tunnel, verb, where);
@@ -60,12 +66,15 @@ export class Gate {
   }
 
   /** Who asks? */
-  async identify(headers: RawHeaders, where: Where = {}): Promise<HubUser | TunnelError> {
+  async identify(
+    { headers, peer }: Pick<Asking, 'headers' | 'peer'>,
+    where: Where = {},
+  ): Promise<HubUser | TunnelError> {
     const token = bearerToken(headers);
     if (token === undefined || token === '')
       return new TunnelError('unauthorized', 'Unauthorized: a bearer token of the hub is required', where);
     try {
-      const user = await this.#options.authenticator.authenticate(token);
+      const user = await this.#options.authenticator.authenticate(token, peer.address);
       return user ?? new TunnelError('unauthorized', 'Unauthorized: the hub does not know this token', where);
     } catch (error) {
       return this.#unavailable('authenticate', error, where);
@@ -75,7 +84,7 @@ export class Gate {
   /** May this user do this verb through this tunnel? An empty name is every tunnel. */
   async isAllowed(user: HubUser, tunnel: string, verb: string, where: Where = {}): Promise<boolean | TunnelError> {
     try {
-      return await this.#options.authorizer.isAllowed(user, tunnel, verb);
+      return await this.#options.authorizer.isAllowed(user, throughTunnel(tunnel, verb));
     } catch (error) {
       return this.#unavailable('authorize', error, where);
     }
@@ -84,13 +93,15 @@ export class Gate {
   /** The same, asked of the hub now and not kept: many at once would push out what other users ask again and again. */
   async review(user: HubUser, tunnel: string, verb: string): Promise<boolean | TunnelError> {
     try {
-      return await this.#options.authorizer.review(user, tunnel, verb);
+      return await this.#options.authorizer.review(user, throughTunnel(tunnel, verb));
     } catch (error) {
       return this.#unavailable('authorize', error, {});
     }
   }
 
   #unavailable(step: string, cause: unknown, where: Where): TunnelError {
+    // Too many ask: that is not the hub's fault.
+    if (cause instanceof TunnelError) return new TunnelError(cause.kind, cause.message, where);
     this.#warnings.warn('hub cannot answer', { step, error: cause });
     return new TunnelError('auth_unavailable', `the hub cannot ${step} requests now`, { ...where, cause });
   }

@@ -10,9 +10,9 @@ import { type ClientRequest, type ClientResponse, cutUntaken, discardBody, sendE
 import { listingLine, refusalLine } from './audit.ts';
 import { asksForClusters, type Clusters } from './clusters.ts';
 import type { Forwarder } from './forward.ts';
-import type { Gate } from './gate.ts';
+import type { Asking, Gate } from './gate.ts';
+import { peerOf } from './peer.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
-import type { RequestLine } from './route.ts';
 import { leaving, TunnelError } from './tunnel-error.ts';
 import { upgradeProtocol } from './upgrade-request.ts';
 
@@ -64,8 +64,9 @@ export class Handler {
       cutUntaken(response, clock);
     };
     const client = { connection: response, method, traceId, refuse };
-    if (asksForClusters(url)) return this.#list(request, response, client, { method, url, headers });
-    const ask = () => gate.allow({ method, url, headers, isUpgrade: false });
+    const asking = { method, url, headers, peer: peerOf(request) };
+    if (asksForClusters(url)) return this.#list(request, response, client, asking);
+    const ask = () => gate.allow({ ...asking, isUpgrade: false });
     this.#enter(client, ask, (allowed) => {
       const onError = (error: TunnelError) => refuse(error, allowed.route.tunnel);
       forwarder.request(request, response, { method, traceId, allowed, onError });
@@ -89,7 +90,7 @@ export class Handler {
     const ask = async () => {
       const protocol = upgradeProtocol({ method, httpVersion, headers });
       if (protocol instanceof TunnelError) return protocol;
-      const allowed = await gate.allow({ method, url, headers, isUpgrade: true });
+      const allowed = await gate.allow({ method, url, headers, peer: peerOf(request), isUpgrade: true });
       return allowed instanceof TunnelError ? allowed : { allowed, protocol };
     };
     this.#enter(client, ask, ({ allowed, protocol }) => {
@@ -98,7 +99,7 @@ export class Handler {
     });
   }
 
-  #list(request: ClientRequest, response: ClientResponse, client: Client, line: RequestLine): void {
+  #list(request: ClientRequest, response: ClientResponse, client: Client, line: Asking): void {
     const { clusters, clock, log } = this.#options;
     const { method, traceId } = client;
     const ask = () => clusters.list(line);

@@ -27,6 +27,12 @@ export class Recent<Value> {
     return this.#entries.size;
   }
 
+  /** Whether there is an answer of the last seconds, or one under way. */
+  has(key: string): boolean {
+    const kept = this.#entries.get(key);
+    return kept !== undefined && kept.untilMs > this.#options.clock.nowMs();
+  }
+
   /** The kept answer, the one under way, or a new one from `ask`. */
   get(key: string, ask: () => Promise<Value>): Promise<Value> {
     const { clock, ttlMs, maxEntries } = this.#options;

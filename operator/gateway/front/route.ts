@@ -88,9 +88,13 @@ export function asksForImpersonation(headers: RawHeaders): boolean {
   return false;
 }
 
-/** The bearer token; undefined when there is none, empty when it is malformed. */
+/** The longest token that is worth a review: beyond it the hub would refuse the review itself. */
+const MAX_TOKEN_BYTES = 16 * 1024;
+
+/** The bearer token (RFC 6750 §2.1); undefined when there is none, empty when it is malformed or too long. */
 export function bearerToken(headers: RawHeaders): string | undefined {
   const value = headerOf(headers, 'authorization');
   if (value === undefined) return undefined;
-  return /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(value)?.[1] ?? '';
+  const token = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(value)?.[1] ?? '';
+  return token.length > MAX_TOKEN_BYTES ? '' : token;
 }

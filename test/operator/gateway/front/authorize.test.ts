@@ -1,12 +1,17 @@
 import { expect } from 'chai';
-import { type AccessSpec, Authorizer, accessSpec } from '../../../../operator/gateway/front/authorize.ts';
+import {
+  type AccessSpec,
+  Authorizer,
+  accessSpec,
+  throughTunnel,
+} from '../../../../operator/gateway/front/authorize.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
 
 const ALICE = { username: 'alice', uid: 'u', groups: ['dev'], extra: { a: ['b'] } };
 
 describe('operator/gateway/front/authorize', () => {
   it('asks about clustertunnels/proxy of one tunnel, with everything known of the user', () => {
-    expect(accessSpec(ALICE, 'c1', 'list')).to.deep.equal({
+    expect(accessSpec(ALICE, throughTunnel('c1', 'list'))).to.deep.equal({
       user: 'alice',
       uid: 'u',
       groups: ['dev'],
@@ -36,7 +41,7 @@ describe('operator/gateway/front/authorize', () => {
   for (const [status, isAllowed] of ANSWERS) {
     it(`reads ${JSON.stringify(status)} as ${isAllowed ? 'yes' : 'no'}`, async () => {
       const authorizer = new Authorizer(async () => status, new ManualClock());
-      expect(await authorizer.isAllowed(ALICE, 'c1', 'get')).to.equal(isAllowed);
+      expect(await authorizer.isAllowed(ALICE, throughTunnel('c1', 'get'))).to.equal(isAllowed);
     });
   }
 
@@ -56,15 +61,15 @@ describe('operator/gateway/front/authorize', () => {
     ];
     for (let at = 0; at < 2; at++) {
       await Promise.all([
-        authorizer.isAllowed(ALICE, 'c1', 'get'),
-        authorizer.isAllowed(ALICE, 'c2', 'get'),
-        authorizer.isAllowed(ALICE, 'c1', 'create'),
-        ...others.map((other) => authorizer.isAllowed(other, 'c1', 'get')),
+        authorizer.isAllowed(ALICE, throughTunnel('c1', 'get')),
+        authorizer.isAllowed(ALICE, throughTunnel('c2', 'get')),
+        authorizer.isAllowed(ALICE, throughTunnel('c1', 'create')),
+        ...others.map((other) => authorizer.isAllowed(other, throughTunnel('c1', 'get'))),
       ]);
     }
     expect(asked).to.have.length(7);
     clock.advance(10_000);
-    await authorizer.isAllowed(ALICE, 'c1', 'get');
+    await authorizer.isAllowed(ALICE, throughTunnel('c1', 'get'));
     expect(asked).to.have.length(8);
     expect(clock.pending).to.equal(0);
   });
@@ -73,7 +78,7 @@ describe('operator/gateway/front/authorize', () => {
     const clock = new ManualClock();
     let answer: () => Promise<unknown> = () => Promise.reject(new Error('HTTP 500'));
     const authorizer = new Authorizer(() => answer(), clock);
-    const told = () => authorizer.isAllowed(ALICE, 'c1', 'get').catch((error: Error) => error.message);
+    const told = () => authorizer.isAllowed(ALICE, throughTunnel('c1', 'get')).catch((error: Error) => error.message);
     expect(await told()).to.equal('HTTP 500');
     answer = () => new Promise(() => {});
     const slow = told();

@@ -88,6 +88,24 @@ describe('operator/gateway/front/handler', function () {
     expect(await answer).to.include({ status: 503, cause: 'auth_unavailable', retryAfter: '2' });
   });
 
+  it('answers 429 to an address that guesses tokens, never 401 or 403', async () => {
+    const guarded = await GatewayFixture.start({ failedLoginsPerSecond: 1 });
+    try {
+      const client = guarded.client('h2');
+      const status = async (token: string) => (await whole(client, { path: PODS, token })).status;
+      for (let at = 0; at < 10; at++) expect(await status(`guess${at}`)).to.equal(401);
+      const { headers, text } = await whole(client, { path: PODS, token: 'alice' });
+      expect(headers['retry-after']).to.equal('1');
+      expect(JSON.parse(text)).to.include({ code: 429, reason: 'TooManyRequests' });
+      expect(JSON.parse(text).details.causes[0].reason).to.equal('rate_limited');
+      expect(guarded.reviewed.tokens).to.have.length(10);
+      guarded.clock.advance(1_000);
+      expect(await status('alice')).to.equal(503);
+    } finally {
+      await guarded.stop();
+    }
+  });
+
   it('answers 500 without details when it fails itself', async () => {
     fixture.views.get = () => {
       throw new TypeError('a bug with a secret');

@@ -103,6 +103,11 @@ describe('operator/gateway/front/route', () => {
     });
   }
 
+  it('reads no token of more than 16 KiB', () => {
+    expect(bearerToken(['Authorization', `Bearer ${'a'.repeat(16_384)}`])).to.have.length(16_384);
+    expect(bearerToken(['Authorization', `Bearer ${'a'.repeat(16_385)}`])).to.equal('');
+  });
+
   it('sees impersonation in any header of that prefix', () => {
     for (const name of [
       'Impersonate-User',
