@@ -3,6 +3,7 @@ import { createLogger, type Logger } from '../process/log.ts';
 import { type OpsServer, startOpsServer } from '../process/ops-server.ts';
 import { exitOnSignals } from '../process/shutdown.ts';
 import { VERSION } from '../process/version.ts';
+import { watchClientAuthorities } from './client-authorities.ts';
 import { type Controller, createController } from './controller/controller.ts';
 import type { OperatorConfig } from './flags.ts';
 import { type KeepOptions, keepCertificates, renewCertificates } from './gateway/front/keep-certificates.ts';
@@ -32,7 +33,8 @@ interface Parts {
   readonly gateway: Gateway;
   readonly events: EventRecorder;
   readonly ops: OpsServer;
-  readonly stopRenewal: () => void;
+  /** The authorities of the gateway's and of its clients' certificates. */
+  readonly stopWatching: () => void;
 }
 
 /**
@@ -97,7 +99,14 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
     certificates = kept;
     opened.setCertificate(kept.serving);
   });
-  return { clients: [client, reviews], controller, gateway: opened, events, ops, stopRenewal };
+  const leaving = new AbortController();
+  const onChange = (pem: string) => opened.setClientAuthorities(pem);
+  watchClientAuthorities({ client, clock, log, random: Math.random, onChange }, leaving.signal);
+  const stopWatching = () => {
+    stopRenewal();
+    leaving.abort();
+  };
+  return { clients: [client, reviews], controller, gateway: opened, events, ops, stopWatching };
 }
 
 function hubClients(config: OperatorConfig, { apiAnswered: observe }: OperatorMetrics) {
@@ -162,10 +171,10 @@ function openHandles(): Record<string, number> {
  * which is no news of a tunnel. Whoever leads next says how they are. Last come the Events that still wait.
  */
 async function stop(
-  { clients, controller, gateway, events, ops, stopRenewal }: Parts,
+  { clients, controller, gateway, events, ops, stopWatching }: Parts,
   config: OperatorConfig,
 ): Promise<void> {
-  stopRenewal();
+  stopWatching();
   await Promise.all([controller.stop(), gateway.drain(AbortSignal.timeout(config.drainSeconds * 1_000))]);
   await events.stop(STOP_EVENTS_MS);
   await ops.close();

@@ -4,6 +4,7 @@ import { Budget } from '../../tunnel/flow/budget.ts';
 import { Admission } from './admission/admit.ts';
 import { Authenticator, type ReviewToken } from './front/authenticate.ts';
 import { Authorizer, type ReviewAccess } from './front/authorize.ts';
+import { CertificateLogins } from './front/certificate-logins.ts';
 import { Clusters } from './front/clusters.ts';
 import { FailedLogins } from './front/failed-logins.ts';
 import { Forwarder } from './front/forward.ts';
@@ -66,6 +67,8 @@ export interface Gateway {
   /** A tunnel's spec changed: running agents are told. */
   tunnelChanged(tunnel: string): void;
   setCertificate(certificate: ServingCertificate): void;
+  /** PEM bundle of the authorities whose client certificates are log-ins; before the first they are neither good nor bad. */
+  setClientAuthorities(pem: string): void;
   /** Lets running requests finish until the signal aborts, then cuts the rest. */
   drain(signal: AbortSignal): Promise<void>;
 }
@@ -85,7 +88,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const failedLogins = new FailedLogins({ clock, perSecond });
   const authenticator = new Authenticator({ review, audiences, failedLogins, clock });
   const authorizer = new Authorizer(options.reviewAccess, clock);
-  const gate = new Gate({ authenticator, authorizer, tunnels, clock, log });
+  const certificates = new CertificateLogins(clock);
+  const gate = new Gate({ authenticator, certificates, authorizer, tunnels, clock, log });
   const usable = new UsableTunnels({ gate, tunnels, clock });
   const clusters = new Clusters({ gate, usable, registry, externalUrl: options.externalUrl });
   const forwarder = new Forwarder({ admission, unsettled, budget, clock, random, log });
@@ -114,6 +118,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     counts,
     tunnelChanged: (name) => tunnelChanged(name, tunnels.get(name), { hub, admission, registry }),
     setCertificate: (next) => server.setCertificate(next),
+    setClientAuthorities: (pem) => certificates.setAuthorities(pem),
     drain: async (signal) => {
       server.drain();
       handler.drain();

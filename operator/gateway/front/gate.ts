@@ -5,6 +5,7 @@ import type { Identity } from '../../../tunnel/wire/head.ts';
 import type { Tunnels, TunnelView } from '../sessions/tunnels.ts';
 import type { Authenticator } from './authenticate.ts';
 import { type Authorizer, throughTunnel } from './authorize.ts';
+import type { CertificateLogin, CertificateLogins } from './certificate-logins.ts';
 import { type HubUser, identityAtTarget } from './identity.ts';
 import type { Peer } from './peer.ts';
 import { asksForImpersonation, bearerToken, hubVerb, type RequestLine, type Route, routeOf } from './route.ts';
@@ -12,6 +13,7 @@ import { noSuchTunnel, refusal, TunnelError } from './tunnel-error.ts';
 
 export interface GateOptions {
   readonly authenticator: Authenticator;
+  readonly certificates: CertificateLogins;
   readonly authorizer: Authorizer;
   readonly tunnels: Tunnels;
   readonly clock: Clock;
@@ -65,16 +67,15 @@ export class Gate {
     return { route, user, identity: mapped.identity, view };
   }
 
-  /** Who asks? */
-  async identify(
-    { headers, peer }: Pick<Asking, 'headers' | 'peer'>,
-    where: Where = {},
-  ): Promise<HubUser | TunnelError> {
-    const token = bearerToken(headers);
-    if (token === undefined || token === '')
-      return new TunnelError('unauthorized', 'Unauthorized: a bearer token of the hub is required', where);
+  /** Who asks? A certificate speaks before a token, as at the API server (pkg/kubeapiserver/authenticator, union). */
+  async identify(asking: Pick<Asking, 'headers' | 'peer'>, where: Where = {}): Promise<HubUser | TunnelError> {
+    const { certificate, address } = asking.peer;
+    const login = certificate === undefined ? undefined : this.#options.certificates.login(certificate);
+    if (typeof login === 'object' && 'user' in login) return login.user;
+    const token = bearerToken(asking.headers);
+    if (token === undefined || token === '') return withoutToken(login, where);
     try {
-      const user = await this.#options.authenticator.authenticate(token, peer.address);
+      const user = await this.#options.authenticator.authenticate(token, address);
       return user ?? new TunnelError('unauthorized', 'Unauthorized: the hub does not know this token', where);
     } catch (error) {
       return this.#unavailable('authenticate', error, where);
@@ -105,6 +106,22 @@ export class Gate {
     this.#warnings.warn('hub cannot answer', { step, error: cause });
     return new TunnelError('auth_unavailable', `the hub cannot ${step} requests now`, { ...where, cause });
   }
+}
+
+/** Neither a certificate of the hub's nor a token. */
+function withoutToken(login: CertificateLogin | undefined, where: Where): TunnelError {
+  if (login === undefined || login === 'unknown') {
+    const unknown = 'the hub has not said which client certificates it trusts: show a bearer token, or come back';
+    if (login === 'unknown') return new TunnelError('auth_unavailable', unknown, where);
+    const required = 'Unauthorized: a bearer token or a client certificate of the hub is required';
+    return new TunnelError('unauthorized', required, where);
+  }
+  const why = 'trouble' in login ? login.trouble : 'it names nobody';
+  return new TunnelError(
+    'unauthorized',
+    `Unauthorized: there is no bearer token, and of the client certificate: ${why}`,
+    where,
+  );
 }
 
 /** What a request that is refused here asked for. */

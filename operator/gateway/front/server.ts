@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto';
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
@@ -23,6 +24,9 @@ const MAX_STREAMS_PER_CONNECTION = 250;
 const MAX_PIPELINED = 32;
 /** Node counts what a connection's streams have in flight, and refuses new ones beyond this; its own 10 are too few. */
 const MAX_SESSION_MEGABYTES = 64;
+
+/** Sessions are not resumed: a ticket would stand for a client's certificate, without the rest of its chain. */
+const TLS = { minVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_TICKET } as const;
 
 /** Beyond it Node resets an HTTP/2 stream; up to it too many header lines get their Status. */
 const MAX_HEADER_PAIRS = 2 * MAX_HEADER_LINES;
@@ -65,8 +69,11 @@ export async function startServer(options: ServerOptions): Promise<GatewayServer
   const { host, port, certificate, clock, log, headTimeoutMs = HEAD_TIMEOUT_MS } = options;
   const server = createSecureServer({
     ...certificate,
+    ...TLS,
     allowHTTP1: true,
-    minVersion: 'TLSv1.2',
+    // Asked for, not demanded, and of any authority: whose it is certificate-logins.ts says, for each request anew.
+    requestCert: true,
+    rejectUnauthorized: false,
     handshakeTimeout: HEAD_TIMEOUT_MS,
     maxSessionMemory: MAX_SESSION_MEGABYTES,
     maxHeaderListPairs: MAX_HEADER_PAIRS,
@@ -98,7 +105,7 @@ export async function startServer(options: ServerOptions): Promise<GatewayServer
     get connections() {
       return sockets.size;
     },
-    setCertificate: (next) => server.setSecureContext(next),
+    setCertificate: (next) => server.setSecureContext({ ...next, ...TLS }),
     drain: () => {
       server.close();
       for (const session of sessions) session.close();
