@@ -103,6 +103,7 @@ function assemble(config: AgentConfig, log: Logger) {
   const metrics = new AgentMetrics(() => gaugesOf({ dialer, pools, budget, upstream }));
   const onUnauthorized = () => account.expire();
   const token = () => account.token();
+  const asking = { upstream, token, onUnauthorized, clock, timeoutMs: PROBE_TIMEOUT_MS };
   const server = new Server({
     context: { upstream, token, onUnauthorized, clock, timeouts: () => limits.current.timeouts },
     pools,
@@ -116,7 +117,7 @@ function assemble(config: AgentConfig, log: Logger) {
     onDeflated: (bytes) => metrics.deflated(bytes),
   });
   const health = new Health({
-    probe: (signal) => probe({ upstream, token, onUnauthorized, clock, timeoutMs: PROBE_TIMEOUT_MS }, signal),
+    probe: (signal) => probe({ ...asking, impersonates: () => limits.current.access.mode === 'Impersonate' }, signal),
     lastAnswerMs: () => server.lastAnswerMs,
     intervalMs: () => limits.current.health.intervalMs,
     counts: () => ({ ...workOf(pools), upstreamErrors: metrics.upstreamErrors }),

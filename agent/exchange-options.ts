@@ -31,8 +31,8 @@ export interface ExchangeEnd {
 export interface ExchangeOptions {
   readonly stream: Stream;
   readonly head: RequestHead;
-  /** Complete: policy.ts said so. */
-  readonly identity: Identity;
+  /** Complete, or none in access mode Agent: policy.ts said so. */
+  readonly identity: Identity | undefined;
   readonly context: ForwardContext;
   /** The way of the answer's body into the stream if it goes deflated; undefined: it goes as it is. */
   readonly deflate: (answer: ResponseHead, events: { readonly onDrain: () => void }) => DeflatedBody | undefined;

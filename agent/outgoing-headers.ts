@@ -8,9 +8,10 @@ const REPLACED: ReadonlySet<string> = new Set(['host', 'expect', 'x-trace-id']);
 
 /**
  * The header list that goes to the API server, made fresh: what may cross first, who we are and whom we speak for last.
- * The head must have passed policy.ts: `identity` is complete and fit for header values.
+ * The head must have passed policy.ts: `identity` is complete and fit for header
+ * values; without one the agent asks for itself.
  */
-export function outgoingHeaders(head: RequestHead, identity: Identity, token: string): string[] {
+export function outgoingHeaders(head: RequestHead, identity: Identity | undefined, token: string): string[] {
   const headers: string[] = [];
   const passed = crossing(head.headers);
   for (let at = 0; at < passed.length; at += 2) {
@@ -21,6 +22,7 @@ export function outgoingHeaders(head: RequestHead, identity: Identity, token: st
   if (protocol !== undefined) headers.push('Connection', 'Upgrade', 'Upgrade', protocol);
   headers.push('X-Trace-ID', traceIdOf(head.traceId, undefined));
   headers.push('Authorization', `Bearer ${token}`);
+  if (identity === undefined) return headers;
   headers.push('Impersonate-User', identity.user);
   if (identity.uid !== '') headers.push('Impersonate-Uid', identity.uid);
   for (const group of identity.groups) headers.push('Impersonate-Group', group);

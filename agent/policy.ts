@@ -1,3 +1,5 @@
+import type { AccessSettings } from '../crds/access-settings.ts';
+import { readOnlyTrouble } from '../tunnel/read-only.ts';
 import { crossing, headerOf, headerTrouble } from '../tunnel/request-headers.ts';
 import { pathTrouble } from '../tunnel/request-path.ts';
 import type { Identity, RawHeaders, RequestHead } from '../tunnel/wire/head.ts';
@@ -20,7 +22,7 @@ const HEADER_SAFE = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
  * Why this request may not go upstream; undefined when it may. The agent holds the credential, so it checks again what the
  * gateway has checked, and refuses what the gateway should have removed: Kubernetes RBAC has no rule that denies.
  */
-export function denial(head: RequestHead): string | undefined {
+export function denial(head: RequestHead, access: AccessSettings): string | undefined {
   const { method, path, headers, identity, isUpgrade } = head;
   if (!METHODS.has(method)) return `method ${JSON.stringify(method.slice(0, 16))} is not served`;
   const asked = isUpgrade ? upgradeDenial(head) : undefined;
@@ -28,7 +30,8 @@ export function denial(head: RequestHead): string | undefined {
     asked ??
     pathTrouble(path) ??
     headersDenial(isUpgrade ? withoutUpgrade(headers) : headers) ??
-    identityDenial(identity)
+    (access.readOnly ? readOnlyTrouble(head) : undefined) ??
+    identityDenial(identity, access)
   );
 }
 
@@ -52,8 +55,14 @@ function headersDenial(headers: RawHeaders): string | undefined {
   return `header ${JSON.stringify((headers[at - (at % 2)] ?? '').slice(0, 64))} may not cross the tunnel`;
 }
 
-/** Fails closed: without a complete identity the request would run with the agent's own rights. */
-function identityDenial(identity: Identity | undefined): string | undefined {
+/**
+ * Fails closed: without a complete identity the request would run with the agent's own rights. Those it lends only to a
+ * tunnel that says so, in OPEN and in CONFIG.
+ */
+function identityDenial(identity: Identity | undefined, access: AccessSettings): string | undefined {
+  if (access.mode === 'Agent') {
+    return identity === undefined ? undefined : 'the request names a user, and this tunnel acts as its agent';
+  }
   if (identity === undefined || identity.user === '') {
     return 'the request carries no identity, and the agent lends nobody its own rights';
   }

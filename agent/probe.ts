@@ -22,6 +22,8 @@ export interface ProbeOptions {
   /** The agent's own token. */
   readonly token: () => Promise<string>;
   readonly onUnauthorized: () => void;
+  /** Whether users' requests do. */
+  readonly impersonates: () => boolean;
   readonly clock: Clock;
   readonly timeoutMs: number;
 }
@@ -36,7 +38,7 @@ interface Answer {
   readonly body: string;
 }
 
-/** Asks /readyz as the agent itself, then /version as a user whom it impersonates; without a worker. Never rejects. */
+/** Asks /readyz as the agent itself, then /version as a user whom it impersonates, if users are; without a worker. Never rejects. */
 export async function probe(options: ProbeOptions, signal: AbortSignal): Promise<ProbeResult> {
   const { clock, onUnauthorized } = options;
   const startedMs = clock.nowMs();
@@ -51,7 +53,12 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
       onUnauthorized();
       return say(false, 'CredentialRefused', "the API server does not accept the agent's service account token");
     }
-    const version = await ask(options, '/version', ['Impersonate-User', PROBE_USER], signal);
+    const version = await ask(
+      options,
+      '/version',
+      options.impersonates() ? ['Impersonate-User', PROBE_USER] : [],
+      signal,
+    );
     if (version.status === 403 && version.body.includes('cannot impersonate')) return say(false, ...NO_IMPERSONATION);
     const kubernetesVersion = gitVersionOf(version.body);
     if (ready.status === 200) return say(true, 'Healthy', 'the API server is ready', kubernetesVersion);

@@ -102,13 +102,12 @@ export class Server {
     const { context, clock, linkSpeed = measuredSpeed } = this.#options;
     const startedMs = clock.nowMs();
     const { identity } = head;
-    const reason = denial(head);
-    if (reason !== undefined || identity === undefined) {
+    const reason = denial(head, this.#options.limits.current.access);
+    if (reason !== undefined) {
       slots.refuse(pool);
-      const detail = reason ?? 'the request carries no identity';
-      stream.refuse(ErrorCode.PolicyDenied, detail);
+      stream.refuse(ErrorCode.PolicyDenied, reason);
       const nothing = { status: undefined, bytesIn: 0, bytesOut: 0 };
-      return this.#ended(head, startedMs, { code: ErrorCode.PolicyDenied, detail, ...nothing });
+      return this.#ended(head, startedMs, { code: ErrorCode.PolicyDenied, detail: reason, ...nothing });
     }
     let place: Place | undefined;
     const exchange = new Exchange({

@@ -1,3 +1,4 @@
+import { type AccessSettings, accessSettings, parseAccess } from './access-settings.ts';
 import type { Spec } from './types.ts';
 import { measured } from './validate.ts';
 
@@ -10,6 +11,7 @@ export interface AgentSettings {
   readonly tunnelUid: string;
   /** metadata.generation of the ClusterTunnel. */
   readonly generation: number;
+  readonly access: AccessSettings;
   readonly limits: {
     readonly maxConcurrentRequests: number;
     readonly maxStreamBufferBytes: number;
@@ -43,6 +45,7 @@ export function agentSettings(spec: Spec, { uid, generation }: { uid: string; ge
   return {
     tunnelUid: uid,
     generation,
+    access: accessSettings(spec),
     limits: {
       maxConcurrentRequests: limits.maxConcurrentRequests,
       maxStreamBufferBytes: measured('bytes', limits.maxStreamBufferBytes),
@@ -81,7 +84,7 @@ const GROUPS = {
 } as const satisfies {
   [Group in Exclude<
     keyof AgentSettings,
-    'generation' | 'tunnelUid' | 'compression'
+    'generation' | 'tunnelUid' | 'compression' | 'access'
   >]: readonly (keyof AgentSettings[Group])[];
 };
 
@@ -100,7 +103,11 @@ export function parseAgentSettings(document: unknown): AgentSettings {
     const from = fieldAt(document, group);
     settings[group] = Object.fromEntries(names.map((name) => [name, numberAt(from, name, `${group}.`)]));
   }
-  return { ...(settings as unknown as AgentSettings), compression: compressionIn(fieldAt(document, 'compression')) };
+  return {
+    ...(settings as unknown as AgentSettings),
+    compression: compressionIn(fieldAt(document, 'compression')),
+    access: parseAccess(fieldAt(document, 'access')),
+  };
 }
 
 /** A mode of a newer gateway is none that we have. */

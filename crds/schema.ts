@@ -1,3 +1,4 @@
+import { accessSchema } from './access-schema.ts';
 import { agentSchema } from './agent-schema.ts';
 import { bytes, duration } from './fields.ts';
 import { atMost } from './quantity-rules.ts';
@@ -193,6 +194,7 @@ export const specSchema = {
         'Stops the tunnel without removing it: the agent is scaled to 0, sessions end when their requests have, new requests get 503. Default false.',
     },
     agent: agentSchema,
+    access: accessSchema,
     limits: limitsSchema,
     timeouts: timeoutsSchema,
     reconnect: reconnectSchema,

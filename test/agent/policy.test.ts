@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { outgoingHeaders } from '../../agent/outgoing-headers.ts';
 import { denial } from '../../agent/policy.ts';
+import { type AccessSettings, UNSAID_ACCESS } from '../../crds/access-settings.ts';
 import type { Identity, RequestHead } from '../../tunnel/wire/head.ts';
 import { valuesOf } from '../support/stub-upstream.ts';
 
@@ -120,11 +121,31 @@ const DENIED: Readonly<Record<string, readonly [Partial<RequestHead>, string]>> 
 
 describe('agent/policy', () => {
   for (const [name, change] of Object.entries(ALLOWED)) {
-    it(`allows ${name}`, () => expect(denial({ ...GET, ...change })).to.equal(undefined));
+    it(`allows ${name}`, () => expect(denial({ ...GET, ...change }, UNSAID_ACCESS)).to.equal(undefined));
   }
   for (const [name, [change, sentence]] of Object.entries(DENIED)) {
-    it(`denies ${name}`, () => expect(denial({ ...GET, ...change })).to.include(sentence));
+    it(`denies ${name}`, () => expect(denial({ ...GET, ...change }, UNSAID_ACCESS)).to.include(sentence));
   }
+
+  const AGENT: AccessSettings = { ...UNSAID_ACCESS, mode: 'Agent' };
+  const READ_ONLY: AccessSettings = { ...UNSAID_ACCESS, readOnly: true };
+
+  it('lends its own rights only where OPEN and CONFIG say so, and refuses where they differ', () => {
+    expect(denial({ ...GET, identity: undefined }, AGENT)).to.equal(undefined);
+    expect(denial(GET, AGENT)).to.include('acts as its agent');
+    expect(denial({ ...GET, identity: undefined }, UNSAID_ACCESS)).to.include('no identity');
+    expect(denial({ ...GET, ...header('Impersonate-User'), identity: undefined }, AGENT)).to.include('may not cross');
+    expect(outgoingHeaders({ ...GET, identity: undefined }, undefined, 't').join()).to.not.match(/impersonate/i);
+  });
+
+  it('refuses what is not reading where the tunnel is read-only, whatever the gateway let in', () => {
+    expect(denial(GET, READ_ONLY)).to.equal(undefined);
+    expect(denial({ ...GET, method: 'DELETE' }, READ_ONLY)).to.include('deletecollection pods');
+    expect(denial({ ...GET, ...EXEC }, READ_ONLY)).to.include('upgrade');
+    expect(denial({ ...GET, method: 'DELETE', identity: undefined }, { ...AGENT, readOnly: true })).to.include(
+      'delete',
+    );
+  });
 
   it('property: what passes names one user, never a reserved one, whatever headers and identity say', () => {
     const texts = fc.oneof(
@@ -145,7 +166,7 @@ describe('agent/policy', () => {
     fc.assert(
       fc.property(heads, (change) => {
         const head = { ...GET, ...change };
-        if (denial(head) !== undefined || head.identity === undefined) return;
+        if (denial(head, UNSAID_ACCESS) !== undefined || head.identity === undefined) return;
         const sent = outgoingHeaders(head, head.identity, 'token');
         expect(valuesOf(sent, 'impersonate-user')).to.deep.equal([head.identity.user]);
         expect(valuesOf(sent, 'impersonate-group')).to.deep.equal(head.identity.groups);

@@ -24,11 +24,14 @@ describe('agent/probe', () => {
     await stub.close();
   });
 
-  const ask = (signal = NEVER) => {
+  const ask = (signal = NEVER, impersonates = true) => {
     const onUnauthorized = () => {
       unauthorized += 1;
     };
-    return probe({ upstream, token: async () => 'own', onUnauthorized, clock, timeoutMs: 5_000 }, signal);
+    return probe(
+      { upstream, token: async () => 'own', onUnauthorized, impersonates: () => impersonates, clock, timeoutMs: 5_000 },
+      signal,
+    );
   };
   /** Answers /readyz and /version. */
   const answers = (readyz: number, version: number) => {
@@ -54,6 +57,12 @@ describe('agent/probe', () => {
       expect(clock.pending, 'timers').to.equal(0);
     });
   }
+
+  it('asks as the agent itself where users do', async () => {
+    answers(200, 200);
+    expect(await ask(NEVER, false)).to.include({ isHealthy: true });
+    expect(JSON.stringify(stub.received)).to.not.match(/impersonate/i);
+  });
 
   it('takes the way of a user: without the right to impersonate nothing is healthy', async () => {
     stub.answer = (request, response) => {

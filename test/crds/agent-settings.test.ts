@@ -13,6 +13,7 @@ describe('crds/agent-settings', () => {
     expect(defaults()).to.deep.equal({
       tunnelUid: 'uid-1',
       generation: 7,
+      access: { mode: 'Impersonate', readOnly: false, userPrefix: '', groupPrefix: '' },
       limits: { maxConcurrentRequests: 64, maxStreamBufferBytes: 4 * 2 ** 20, maxBufferBytes: 32 * 2 ** 20 },
       timeouts: {
         connectMs: 10_000,
@@ -53,6 +54,19 @@ describe('crds/agent-settings', () => {
   it('refuses compression without its bound', () => {
     const document = { ...defaults(), compression: { mode: 'Auto' } };
     expect(() => parseAgentSettings(document)).to.throw(TypeError, 'compression.minBytes must be a number');
+  });
+
+  it('takes the default of access from a gateway that does not know it', () => {
+    const { access: _, ...older } = defaults();
+    expect(parseAgentSettings(older)).to.deep.equal(defaults());
+  });
+
+  it('takes what it does not know of access for the stricter', () => {
+    const { access } = parseAgentSettings({ ...defaults(), access: { mode: 'Root', readOnly: 'no', userPrefix: 'a' } });
+    expect(access).to.deep.equal({ mode: 'Impersonate', readOnly: true, userPrefix: 'a', groupPrefix: '' });
+    for (const broken of [null, 'Agent', { userPrefix: 1 }, { groupPrefix: null }]) {
+      expect(() => parseAgentSettings({ ...defaults(), access: broken })).to.throw(TypeError, 'access');
+    }
   });
 
   it('names the field that is missing', () => {

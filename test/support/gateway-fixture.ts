@@ -6,6 +6,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
+import { UNSAID_ACCESS } from '../../crds/access-settings.ts';
 import type { AgentSettings } from '../../crds/agent-settings.ts';
 import { type AgentKey, mintAgentToken } from '../../crds/agent-token.ts';
 import { issueAuthority, issueServing, type KeyPair } from '../../operator/gateway/front/certificates.ts';
@@ -30,6 +31,7 @@ const MEBIBYTE = 1024 * 1024;
 export const SETTINGS: AgentSettings = {
   tunnelUid: 'uid-1',
   generation: 1,
+  access: UNSAID_ACCESS,
   limits: { maxConcurrentRequests: 64, maxStreamBufferBytes: 4 * MEBIBYTE, maxBufferBytes: 32 * MEBIBYTE },
   timeouts: {
     connectMs: 10_000,

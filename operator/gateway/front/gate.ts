@@ -1,6 +1,7 @@
 import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
 import { QuietLog } from '../../../process/quiet-log.ts';
+import { readOnlyTrouble } from '../../../tunnel/read-only.ts';
 import type { Identity } from '../../../tunnel/wire/head.ts';
 import type { Tunnels, TunnelView } from '../sessions/tunnels.ts';
 import type { Authenticator } from './authenticate.ts';
@@ -29,7 +30,8 @@ export interface Asking extends RequestLine {
 export interface Allowed {
   readonly route: Route;
   readonly user: HubUser;
-  readonly identity: Identity;
+  /** Who he is at the target; undefined: the tunnel's access mode is Agent. */
+  readonly identity: Identity | undefined;
   readonly view: TunnelView;
 }
 
@@ -62,7 +64,14 @@ export class Gate {
     if (view === undefined || view.isDeleting) {
       return noSuchTunnel(where.tunnel, where.path);
     }
-    const mapped = identityAtTarget(user);
+    const { access } = view.settings;
+    const trouble = access.readOnly ? readOnlyTrouble({ ...line, path: route.path }) : undefined;
+    if (trouble !== undefined) {
+      const rule = `tunnel "${route.tunnel}" is read-only (spec.access.readOnly): only get, list and watch pass`;
+      return refusal(`${rule}, and of user "${user.username}" ${trouble}`, where);
+    }
+    if (access.mode === 'Agent') return { route, user, identity: undefined, view };
+    const mapped = identityAtTarget(user, access);
     if ('refusal' in mapped) return refusal(mapped.refusal, where);
     return { route, user, identity: mapped.identity, view };
   }

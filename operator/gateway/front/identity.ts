@@ -1,3 +1,4 @@
+import { type AccessSettings, UNSAID_ACCESS } from '../../../crds/access-settings.ts';
 import type { Identity } from '../../../tunnel/wire/head.ts';
 
 /** Who somebody is to the hub: what TokenReview says. */
@@ -22,23 +23,28 @@ const MAX_IDENTITY_BYTES = 14 * 1024;
 /** Length that stands before each name on the wire. */
 const PREFIX_BYTES = 2;
 
+type Prefixes = Pick<AccessSettings, 'userPrefix' | 'groupPrefix'>;
+
 export type MappedIdentity = { readonly identity: Identity } | { readonly refusal: string };
 
 /**
  * Who a hub user is at the target. Service accounts of the hub become clustertunnel:hub:<namespace>:<name>, because the
- * target has service accounts of the same names; users and groups of `system:` never pass, except system:authenticated.
+ * target has service accounts of the same names; users and groups of `system:` never pass, except system:authenticated:
+ * neither as the hub names them nor as the tunnel's prefixes make them.
  */
-export function identityAtTarget(user: HubUser): MappedIdentity {
+export function identityAtTarget(user: HubUser, access: Prefixes = UNSAID_ACCESS): MappedIdentity {
   const account = SERVICE_ACCOUNT.exec(user.username);
-  const name = account === null ? user.username : `${OWN_PREFIX}hub:${account[1]}:${account[2]}`;
-  if (account === null && (name.startsWith('system:') || name.startsWith(OWN_PREFIX))) {
+  const name =
+    account === null ? `${access.userPrefix}${user.username}` : `${OWN_PREFIX}hub:${account[1]}:${account[2]}`;
+  const reserved = account === null ? [user.username, name].find(isReserved) : undefined;
+  if (reserved !== undefined) {
     return {
-      refusal: `user ${JSON.stringify(name)} is reserved: system: and clustertunnel: users never pass a tunnel`,
+      refusal: `user ${JSON.stringify(reserved)} is reserved: system: and clustertunnel: users never pass a tunnel`,
     };
   }
-  const groups = user.groups.filter((group) => group === AUTHENTICATED || !(group === '' || isReservedGroup(group)));
+  const groups = user.groups.flatMap((group) => groupAtTarget(group, access) ?? []);
   const unsafe = [name, user.uid, ...groups].find((text) => text !== '' && !HEADER_SAFE.test(text));
-  if (name === '' || unsafe !== undefined) {
+  if (user.username === '' || unsafe !== undefined) {
     return { refusal: `the name ${JSON.stringify(unsafe ?? name)} cannot be sent to a target: visible ASCII only` };
   }
   const bytes = [name, user.uid, ...groups].reduce((sum, text) => sum + text.length + PREFIX_BYTES, 0);
@@ -48,6 +54,13 @@ export function identityAtTarget(user: HubUser): MappedIdentity {
   return { identity: { user: name, uid: user.uid, groups } };
 }
 
-function isReservedGroup(group: string): boolean {
-  return group.startsWith('system:') || group.startsWith(OWN_PREFIX);
+/** undefined: it stays at the hub. */
+function groupAtTarget(group: string, { groupPrefix }: Prefixes): string | undefined {
+  if (group === AUTHENTICATED) return group;
+  const name = `${groupPrefix}${group}`;
+  return group === '' || isReserved(group) || isReserved(name) ? undefined : name;
+}
+
+function isReserved(name: string): boolean {
+  return name.startsWith('system:') || name.startsWith(OWN_PREFIX);
 }

@@ -19,6 +19,10 @@ const COMPLETE: readonly string[] = ['defaults', 'manual-manifest'];
 const NOT_IN_MANIFESTS: Readonly<Record<string, string>> = {
   'spec.agent.kubeconfigSecretRef.name': 'says where the manifests go, not what they are',
   'spec.agent.kubeconfigSecretRef.key': 'says where the manifests go, not what they are',
+  'spec.access.mode': 'over the session',
+  'spec.access.readOnly': 'over the session',
+  'spec.access.userPrefix': 'over the session',
+  'spec.access.groupPrefix': 'over the session',
   'spec.limits.maxConcurrentRequests': 'over the session',
   'spec.limits.maxStreamBufferBytes': 'over the session',
   'spec.limits.maxBufferBytes': 'over the session',

@@ -72,6 +72,29 @@ describe('operator/gateway/front/identity', () => {
     });
   }
 
+  it('puts prefixes before names and groups, not before service accounts and system:authenticated', () => {
+    const access = { userPrefix: 'hub:', groupPrefix: 'hub/' };
+    const mapped = (username: string, groups: string[] = []) =>
+      identityAtTarget({ username, uid: '', groups, extra: {} }, access);
+    expect(mapped('jane', ['dev', 'system:authenticated', 'system:masters', ''])).to.deep.equal({
+      identity: { user: 'hub:jane', uid: '', groups: ['hub/dev', 'system:authenticated'] },
+    });
+    const account = mapped('system:serviceaccount:a:b');
+    expect(account).to.have.nested.property('identity.user', 'clustertunnel:hub:a:b');
+    for (const name of ['', 'system:admin', 'clustertunnel:controller'])
+      expect(mapped(name)).to.have.property('refusal');
+  });
+
+  it('no prefix can make a reserved name', () => {
+    const user = { username: 'tem:admin', uid: '', groups: ['tem:masters', 'hub:x', 'dev'], extra: {} };
+    expect(identityAtTarget(user, { userPrefix: 'sys', groupPrefix: '' })).to.have.property('refusal');
+    expect(identityAtTarget({ ...user, username: 'jane' }, { userPrefix: '', groupPrefix: 'sys' })).to.deep.equal({
+      identity: { user: 'jane', uid: '', groups: ['syshub:x', 'sysdev'] },
+    });
+    const ours = identityAtTarget({ ...user, username: 'a:b' }, { userPrefix: 'clustertunnel:hub:', groupPrefix: '' });
+    expect(ours).to.have.property('refusal');
+  });
+
   it('keeps spaces inside names', () => {
     expect(identityAtTarget(user('Alice Liddell', ['my team']))).to.have.nested.property(
       'identity.user',

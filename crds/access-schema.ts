@@ -1,0 +1,52 @@
+import { matching, RULES_KEYWORD, type Rule } from './rules.ts';
+
+const MAX_PREFIX = 64;
+
+/** Visible ASCII: it becomes the beginning of a header value. */
+const isPrintable = matching('^[!-~]*$', "must be visible ASCII without spaces, for example 'hub:'");
+/** Names that nobody may be given. */
+const isNotReserved: Rule<string> = {
+  cel: "!self.startsWith('system:') && !self.startsWith('clustertunnel:')",
+  holds: (text) => !text.startsWith('system:') && !text.startsWith('clustertunnel:'),
+  message: "must not begin with system: or clustertunnel:, which are reserved; for example 'hub:'",
+};
+
+function prefix(description: string) {
+  return {
+    type: 'string',
+    default: '',
+    maxLength: MAX_PREFIX,
+    description,
+    [RULES_KEYWORD]: [isPrintable, isNotReserved],
+  } as const;
+}
+
+/** spec.access: as whom users of the hub act at the target, and what they may do there at most. */
+export const accessSchema = {
+  type: 'object',
+  additionalProperties: false,
+  description:
+    "As whom users of the hub act at the target, and what they may do through the tunnel at most. The target's own RBAC decides within that. Changes reach running agents at once.",
+  default: {},
+  properties: {
+    mode: {
+      type: 'string',
+      enum: ['Impersonate', 'Agent'],
+      default: 'Impersonate',
+      description:
+        "Impersonate: each request runs as the user of the hub who asks, by impersonation. Agent: every request runs as the agent's own ServiceAccount, whoever asks; bind a role to it at the target. Default Impersonate.",
+    },
+    readOnly: {
+      type: 'boolean',
+      default: false,
+      description:
+        'Only the verbs get, list and watch pass, by what a request means and not by its HTTP method: no exec, attach, port-forward or proxy. Reviews of access to oneself, as `kubectl auth can-i` makes them, pass too. Default false.',
+    },
+    userPrefix: prefix(
+      "Stands before the names of the hub's users at the target, for example hub:. Service accounts of the hub are always clustertunnel:hub:<namespace>:<name>. At most 64 characters; default none.",
+    ),
+    groupPrefix: prefix(
+      "Stands before the names of the hub's groups at the target, for example hub:; not before system:authenticated. At most 64 characters; default none.",
+    ),
+  },
+} as const;

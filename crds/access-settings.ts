@@ -1,0 +1,40 @@
+import type { Spec } from './types.ts';
+
+/** As whom users act at the target, and what they may do at most. */
+export interface AccessSettings {
+  readonly mode: 'Impersonate' | 'Agent';
+  readonly readOnly: boolean;
+  readonly userPrefix: string;
+  readonly groupPrefix: string;
+}
+
+/** What a gateway of before this member means. */
+export const UNSAID_ACCESS: AccessSettings = { mode: 'Impersonate', readOnly: false, userPrefix: '', groupPrefix: '' };
+
+/** What both ends keep to for a tunnel with this spec. */
+export function accessSettings({ access }: Pick<Spec, 'access'>): AccessSettings {
+  const { mode, readOnly, userPrefix, groupPrefix } = access;
+  return { mode, readOnly, userPrefix, groupPrefix };
+}
+
+/**
+ * The member as received. What is not known here is taken for the stricter: a mode that is none of ours impersonates, and
+ * whatever is not `false` is read-only.
+ * @throws TypeError for a prefix that is no text: the sender's fault.
+ */
+export function parseAccess(from: unknown): AccessSettings {
+  if (from === undefined) return UNSAID_ACCESS;
+  if (typeof from !== 'object' || from === null) throw new TypeError('agent settings: access must be an object');
+  const { mode, readOnly = false, userPrefix = '', groupPrefix = '' } = from as Record<string, unknown>;
+  return {
+    mode: mode === 'Agent' ? 'Agent' : 'Impersonate',
+    readOnly: readOnly !== false,
+    userPrefix: textOf(userPrefix, 'userPrefix'),
+    groupPrefix: textOf(groupPrefix, 'groupPrefix'),
+  };
+}
+
+function textOf(value: unknown, name: string): string {
+  if (typeof value === 'string') return value;
+  throw new TypeError(`agent settings: access.${name} must be a text`);
+}
