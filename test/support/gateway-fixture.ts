@@ -244,8 +244,8 @@ export class GatewayFixture {
   readonly reviewed = { tokens: [] as string[], access: [] as { user: string; name: string; verb: string }[] };
   reviewToken: (token: string, signal: AbortSignal) => Promise<unknown> = async (token) =>
     TOKENS[token] ?? { authenticated: false };
-  reviewAccess: (user: string, name: string, verb: string) => Promise<unknown> = async (user) => ({
-    allowed: user !== 'mallory',
+  reviewAccess: (user: string, name: string, verb: string) => Promise<unknown> = async (user, _, verb) => ({
+    allowed: user !== 'mallory' && verb !== 'impersonate',
   });
   readonly #closers: (() => void)[] = [];
   #gateway: Gateway | undefined;

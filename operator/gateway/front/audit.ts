@@ -19,15 +19,20 @@ export interface Asked {
 export function auditLine({ traceId, user, route, method, isUpgrade }: Asked, outcome: ExchangeOutcome): LogFields {
   const { verb, apiGroup, resource, subresource, namespace, name } = route.info;
   const { error, ...counts } = outcome;
-  const asked = { trace_id: traceId, user: user.username, tunnel: route.tunnel, method, isUpgrade };
+  const asked = { trace_id: traceId, ...whoIs(user), tunnel: route.tunnel, method, isUpgrade };
   const what = { verb, apiGroup, resource, subresource, namespace, name };
   if (error === undefined || typeof error === 'string') return { ...asked, ...what, ...counts, error };
   return { ...asked, ...what, ...counts, ...errorFields(error), error: error.message };
 }
 
+/** Both names of who acts as another. */
+function whoIs({ username, impersonatedBy }: HubUser): LogFields {
+  return impersonatedBy === undefined ? { user: username } : { user: username, impersonatedBy };
+}
+
 /** The audit line of a list of tunnels. */
 export function listingLine({ traceId, user, method }: Omit<Asked, 'route' | 'isUpgrade'>, items: number): LogFields {
-  return { trace_id: traceId, user: user.username, method, verb: 'list', resource: 'clusters', status: 200, items };
+  return { trace_id: traceId, ...whoIs(user), method, verb: 'list', resource: 'clusters', status: 200, items };
 }
 
 /** The line of a request that was not let in. */

@@ -2,7 +2,7 @@ import type { Registry } from '../sessions/registry.ts';
 import type { TunnelView } from '../sessions/tunnels.ts';
 import type { Asking, Gate } from './gate.ts';
 import type { HubUser } from './identity.ts';
-import { asksForImpersonation, lineTrouble } from './route.ts';
+import { lineTrouble } from './route.ts';
 import { TunnelError } from './tunnel-error.ts';
 import type { UsableTunnels } from './usable-tunnels.ts';
 
@@ -56,9 +56,6 @@ export class Clusters {
     if (!METHODS.has(line.method)) return new TunnelError('method_not_allowed', '/clusters is only read: GET or HEAD');
     const user = await this.#options.gate.identify(line);
     if (user instanceof TunnelError) return user;
-    if (asksForImpersonation(line.headers)) {
-      return new TunnelError('forbidden', `user "${user.username}" cannot impersonate here: leave out --as`);
-    }
     const views = await this.#options.usable.of(user);
     if (views instanceof TunnelError) return views;
     const items = views.map((view) => this.#clusterOf(view)).sort((a, b) => (a.name < b.name ? -1 : 1));

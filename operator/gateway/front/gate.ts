@@ -8,8 +8,9 @@ import type { Authenticator } from './authenticate.ts';
 import { type Authorizer, throughTunnel } from './authorize.ts';
 import type { CertificateLogin, CertificateLogins } from './certificate-logins.ts';
 import { type HubUser, identityAtTarget } from './identity.ts';
+import { cannotImpersonate, impersonated } from './impersonation.ts';
 import type { Peer } from './peer.ts';
-import { asksForImpersonation, bearerToken, hubVerb, type RequestLine, type Route, routeOf } from './route.ts';
+import { bearerToken, hubVerb, type RequestLine, type Route, routeOf } from './route.ts';
 import { noSuchTunnel, refusal, TunnelError } from './tunnel-error.ts';
 
 export interface GateOptions {
@@ -56,10 +57,6 @@ export class Gate {
     const isAllowed = await this.isAllowed(user, route.tunnel, verb, where);
     if (isAllowed instanceof TunnelError) return isAllowed;
     if (!isAllowed) return forbidden(user, verb, where);
-    if (asksForImpersonation(line.headers)) {
-      const message = `user "${user.username}" cannot impersonate through a tunnel: leave out --as`;
-      return new TunnelError('forbidden', message, where);
-    }
     const view = this.#options.tunnels.get(route.tunnel);
     if (view === undefined || view.isDeleting) {
       return noSuchTunnel(where.tunnel, where.path);
@@ -76,12 +73,34 @@ export class Gate {
     return { route, user, identity: mapped.identity, view };
   }
 
-  /** Who asks? A certificate speaks before a token, as at the API server (pkg/kubeapiserver/authenticator, union). */
+  /** Who asks, or whom does he ask to act as? */
   async identify(asking: Pick<Asking, 'headers' | 'peer'>, where: Where = {}): Promise<HubUser | TunnelError> {
-    const { certificate, address } = asking.peer;
+    const asker = await this.#authenticate(asking, where);
+    if (asker instanceof TunnelError) return asker;
+    const wanted = impersonated(asking.headers);
+    if (wanted === undefined) return asker;
+    if (typeof wanted === 'string')
+      return forbiddenAt(`user "${asker.username}" cannot impersonate so: ${wanted}`, where);
+    const { authorizer } = this.#options;
+    try {
+      const verdicts = await Promise.all(wanted.needs.map((need) => authorizer.isAllowed(asker, need)));
+      const missing = wanted.needs.find((_, at) => verdicts[at] !== true);
+      if (missing !== undefined) return forbiddenAt(cannotImpersonate(asker, missing), where);
+    } catch (error) {
+      return this.#unavailable('authorize', error, where);
+    }
+    return { ...wanted.user, impersonatedBy: asker.username };
+  }
+
+  /** A certificate speaks before a token, as at the API server (pkg/kubeapiserver/authenticator, union). */
+  async #authenticate(
+    { headers, peer }: Pick<Asking, 'headers' | 'peer'>,
+    where: Where,
+  ): Promise<HubUser | TunnelError> {
+    const { certificate, address } = peer;
     const login = certificate === undefined ? undefined : this.#options.certificates.login(certificate);
     if (typeof login === 'object' && 'user' in login) return login.user;
-    const token = bearerToken(asking.headers);
+    const token = bearerToken(headers);
     if (token === undefined || token === '') return withoutToken(login, where);
     try {
       const user = await this.#options.authenticator.authenticate(token, address);
@@ -137,6 +156,13 @@ function withoutToken(login: CertificateLogin | undefined, where: Where): Tunnel
 interface Where {
   readonly tunnel?: string;
   readonly path?: string;
+}
+
+/** A 403; as text where kubectl shows only that. */
+function forbiddenAt(message: string, where: Where): TunnelError {
+  const { tunnel, path } = where;
+  if (tunnel === undefined || path === undefined) return new TunnelError('forbidden', message, where);
+  return refusal(message, { tunnel, path });
 }
 
 /** The same words whether the tunnel exists or not. */

@@ -8,13 +8,15 @@ export interface HubUser {
   readonly groups: readonly string[];
   /** Passed to SubjectAccessReview only, never to a target. */
   readonly extra: Readonly<Record<string, readonly string[]>>;
+  /** The name of who asks to act as him (`--as`), for the audit line; undefined: he asks himself. */
+  readonly impersonatedBy?: string;
 }
 
-const SERVICE_ACCOUNT = /^system:serviceaccount:([a-z0-9-]+):([a-z0-9.-]+)$/;
+export const SERVICE_ACCOUNT = /^system:serviceaccount:([a-z0-9-]+):([a-z0-9.-]+)$/;
 /** Names that we give ourselves: the controller, and the hub's service accounts. */
 const OWN_PREFIX = 'clustertunnel:';
 /** The one system group that says nothing about rights. */
-const AUTHENTICATED = 'system:authenticated';
+export const AUTHENTICATED = 'system:authenticated';
 /** Names and groups become header values: anything else could end one header and start the next. */
 const HEADER_SAFE = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
 

@@ -80,14 +80,6 @@ export function hubVerb({ info }: Route, method: string, isUpgrade: boolean): st
   return verbOfMethod(method);
 }
 
-/** Whether any header asks to become somebody else. */
-export function asksForImpersonation(headers: RawHeaders): boolean {
-  for (let at = 0; at < headers.length; at += 2) {
-    if (headers[at]?.toLowerCase().replaceAll('_', '-').startsWith('impersonate-')) return true;
-  }
-  return false;
-}
-
 /** The longest token that is worth a review: beyond it the hub would refuse the review itself. */
 const MAX_TOKEN_BYTES = 16 * 1024;
 

@@ -1,13 +1,6 @@
 import { expect } from 'chai';
 import { rowOf } from '../../../../operator/gateway/front/fault.ts';
-import {
-  asksForImpersonation,
-  bearerToken,
-  hubVerb,
-  lineTrouble,
-  type Route,
-  routeOf,
-} from '../../../../operator/gateway/front/route.ts';
+import { bearerToken, hubVerb, lineTrouble, type Route, routeOf } from '../../../../operator/gateway/front/route.ts';
 import { TunnelError } from '../../../../operator/gateway/front/tunnel-error.ts';
 
 const at = (url: string, method = 'GET', headers: string[] = []) => routeOf({ method, url, headers });
@@ -106,19 +99,6 @@ describe('operator/gateway/front/route', () => {
   it('reads no token of more than 16 KiB', () => {
     expect(bearerToken(['Authorization', `Bearer ${'a'.repeat(16_384)}`])).to.have.length(16_384);
     expect(bearerToken(['Authorization', `Bearer ${'a'.repeat(16_385)}`])).to.equal('');
-  });
-
-  it('sees impersonation in any header of that prefix', () => {
-    for (const name of [
-      'Impersonate-User',
-      'IMPERSONATE-GROUP',
-      'impersonate-extra-x',
-      'Impersonate_Uid',
-      'impersonate-',
-    ]) {
-      expect(asksForImpersonation(['Accept', 'x', name, 'y']), name).to.equal(true);
-    }
-    expect(asksForImpersonation(['X-Impersonate-User', 'x', 'Accept', 'Impersonate-User'])).to.equal(false);
   });
 
   const TOKENS: readonly [string | undefined, string | undefined][] = [
