@@ -10,6 +10,7 @@ import { FailedLogins } from './front/failed-logins.ts';
 import { Forwarder } from './front/forward.ts';
 import { Gate } from './front/gate.ts';
 import { Handler } from './front/handler.ts';
+import { LongStreams } from './front/long-streams.ts';
 import { type GatewayServer, type ServingCertificate, startServer } from './front/server.ts';
 import { UsableTunnels } from './front/usable-tunnels.ts';
 import type { FindAgentKey } from './sessions/agent-token.ts';
@@ -92,7 +93,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const gate = new Gate({ authenticator, certificates, authorizer, tunnels, clock, log });
   const usable = new UsableTunnels({ gate, tunnels, clock });
   const clusters = new Clusters({ gate, usable, registry, externalUrl: options.externalUrl });
-  const forwarder = new Forwarder({ admission, unsettled, budget, clock, random, log });
+  const longStreams = new LongStreams({ clock, random, log });
+  const forwarder = new Forwarder({ admission, unsettled, longStreams, budget, clock, random, log });
   const handler = new Handler({ gate, clusters, forwarder, clock, log });
   const server = await startServer({
     host,
@@ -116,7 +118,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     port: server.port,
     facts: (tunnel) => registry.facts(tunnel),
     counts,
-    tunnelChanged: (name) => tunnelChanged(name, tunnels.get(name), { hub, admission, registry }),
+    tunnelChanged: (name) => {
+      const view = tunnels.get(name);
+      tunnelChanged(name, view, { hub, admission, registry });
+      longStreams.tunnelChanged(name, view);
+    },
     setCertificate: (next) => server.setCertificate(next),
     setClientAuthorities: (pem) => certificates.setAuthorities(pem),
     drain: async (signal) => {

@@ -13,6 +13,7 @@ import { Upgrade } from '../sessions/upgrade.ts';
 import type { ClientRequest, ClientResponse } from './answer.ts';
 import { auditLine } from './audit.ts';
 import type { Allowed } from './gate.ts';
+import type { LongStreams } from './long-streams.ts';
 import type { TunnelError } from './tunnel-error.ts';
 
 /** The gateway waits longer than the agent by this much, so that the hop that knows the cause speaks first. */
@@ -24,6 +25,7 @@ export interface ForwarderOptions {
   readonly admission: Admission;
   readonly unsettled: Unsettled;
   readonly budget: Budget;
+  readonly longStreams: LongStreams;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
@@ -51,6 +53,7 @@ interface Served {
   /** `untilKnown`: whether the request ran may be known a moment after its session was lost; undefined: a read need not wait. */
   start(stream: RequestStream, untilKnown: UntilKnown | undefined, timeoutMs: number | undefined): void;
   refuse(error: TunnelError): void;
+  revoke(error: TunnelError): void;
 }
 
 interface ServedEvents {
@@ -109,13 +112,14 @@ export class Forwarder {
     const { method, traceId, allowed } = entered;
     const { route, view, user } = allowed;
     const { isUpgrade, isEnd } = sending;
-    const { admission, unsettled, budget, clock, log } = this.#options;
+    const { admission, unsettled, longStreams, budget, clock, log } = this.#options;
     const isLongRunning = route.isLongRunning || isUpgrade;
     const { requestMs, disconnectGraceMs, backpressureMs } = view.settings.timeouts;
     const enteredMs = clock.nowMs();
     const leftMs = () => enteredMs + requestMs - clock.nowMs();
     let attempts = 0;
     let leave = () => {};
+    let forget = () => {};
     const apply = () => {
       attempts += 1;
       leave = admission.admit({
@@ -134,6 +138,9 @@ export class Forwarder {
           const inflated = new InflatedStream(stream, { budget, clock, stallMs: backpressureMs });
           const untilKnown = isRead(method, isUpgrade) ? undefined : unsettled.untilKnown(link, timeoutMs);
           served.start(inflated, untilKnown, timeoutMs);
+          if (!isLongRunning || served.isDone) return;
+          forget();
+          forget = longStreams.watch({ tunnel: route.tunnel, allowed, revoke: (error) => served.revoke(error) });
         },
         onError: (error) => served.refuse(error),
       });
@@ -142,6 +149,7 @@ export class Forwarder {
     const served = serve({
       onDone: (outcome) => {
         leave();
+        forget();
         log.info('audit', auditLine({ traceId, user, route, method, isUpgrade }, outcome));
       },
       again: () => {

@@ -34,6 +34,8 @@ export interface Allowed {
   /** Who he is at the target; undefined: the tunnel's access mode is Agent. */
   readonly identity: Identity | undefined;
   readonly view: TunnelView;
+  /** Asks the same once more: may he still? */
+  readonly again: () => Promise<Allowed | TunnelError>;
 }
 
 /** parse → authenticate → authorise: the same for whoever comes to the clients' door. */
@@ -61,16 +63,17 @@ export class Gate {
     if (view === undefined || view.isDeleting) {
       return noSuchTunnel(where.tunnel, where.path);
     }
+    const again = () => this.allow(line);
     const { access } = view.settings;
     const trouble = access.readOnly ? readOnlyTrouble({ ...line, path: route.path }) : undefined;
     if (trouble !== undefined) {
       const rule = `tunnel "${route.tunnel}" is read-only (spec.access.readOnly): only get, list and watch pass`;
       return refusal(`${rule}, and of user "${user.username}" ${trouble}`, where);
     }
-    if (access.mode === 'Agent') return { route, user, identity: undefined, view };
+    if (access.mode === 'Agent') return { route, user, identity: undefined, view, again };
     const mapped = identityAtTarget(user, access);
     if ('refusal' in mapped) return refusal(mapped.refusal, where);
-    return { route, user, identity: mapped.identity, view };
+    return { route, user, identity: mapped.identity, view, again };
   }
 
   /** Who asks, or whom does he ask to act as? */

@@ -102,6 +102,17 @@ export class Exchange {
     this.#options.onError(error);
   }
 
+  /** The client may not go on. A watch ends cleanly: its next one is told why. */
+  revoke(error: TunnelError): void {
+    const { isWatch, response, clock } = this.#options;
+    if (this.#isDone) return;
+    if (isWatch && this.#status === 200) {
+      this.#finish(error);
+      endAnswer(response, clock);
+    } else this.#giveUp(error);
+    this.#stream?.reset(ErrorCode.Cancel, error.message);
+  }
+
   #events(untilKnown: UntilKnown | undefined): StreamEvents {
     const { request, response } = this.#options;
     const onThrow = (error: unknown) => {

@@ -84,6 +84,13 @@ export class Upgrade {
     this.#options.onError(error);
   }
 
+  /** The client may not go on. */
+  revoke(error: TunnelError): void {
+    if (this.#isDone) return;
+    this.#giveUp(error);
+    this.#stream?.reset(ErrorCode.Cancel, error.message);
+  }
+
   #events(untilKnown: UntilKnown | undefined): StreamEvents {
     const onThrow = (error: unknown) => {
       this.#stream?.reset(ErrorCode.Internal);
