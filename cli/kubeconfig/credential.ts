@@ -1,18 +1,20 @@
 import { CommandError } from '../output.ts';
 import type { Entry, Fields } from './document.ts';
 
-/** Fields of a user that are, or lead to, a bearer token. */
-const TOKEN_FIELDS = ['token', 'tokenFile', 'exec', 'auth-provider'];
+/** Fields of a user that are, or lead to, a bearer token or a client certificate. */
+const CREDENTIAL_FIELDS = [
+  ...['token', 'tokenFile', 'exec', 'auth-provider', 'client-certificate', 'client-certificate-data'],
+];
 
 /** Values that nobody but the user may see. */
 const SECRET_FIELDS = ['token', 'password', 'client-key-data'];
 const REDACTED = 'REDACTED';
 
 /**
- * Demands that the gateway takes this user's credential: bearer tokens it takes, whatever they come from.
+ * Demands that the gateway takes this user's credential: bearer tokens, whatever they come from, and client certificates.
  * @throws CommandError that says which remedy there is
  */
-export function demandToken({ name, fields }: Entry, tunnel: string): void {
+export function demandCredential({ name, fields }: Entry, tunnel: string): void {
   const why = refusal(name, fields);
   if (why === undefined) return;
   throw new CommandError({
@@ -23,15 +25,8 @@ export function demandToken({ name, fields }: Entry, tunnel: string): void {
 }
 
 function refusal(name: string, fields: Fields): string | undefined {
-  const impersonated = fields['as'];
-  if (impersonated !== undefined) {
-    return `user "${name}" of the kubeconfig acts as "${String(impersonated)}", and nobody impersonates through a tunnel`;
-  }
-  if (TOKEN_FIELDS.some((field) => isSet(fields[field]))) return undefined;
-  if (isSet(fields['client-certificate']) || isSet(fields['client-certificate-data'])) {
-    return `user "${name}" of the kubeconfig has a client certificate, and the gateway accepts only bearer tokens yet`;
-  }
-  if (isSet(fields['username'])) return `user "${name}" of the kubeconfig has a password, not a token`;
+  if (CREDENTIAL_FIELDS.some((field) => isSet(fields[field]))) return undefined;
+  if (isSet(fields['username'])) return `user "${name}" of the kubeconfig has a password, not a token or a certificate`;
   return `user "${name}" of the kubeconfig has no credential at all`;
 }
 

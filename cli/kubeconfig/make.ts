@@ -5,7 +5,7 @@ import { describeError } from '../../process/redact.ts';
 import { withHub } from '../cluster.ts';
 import type { HubFlags } from '../hub-flags.ts';
 import { CommandError } from '../output.ts';
-import { demandToken } from './credential.ts';
+import { demandCredential } from './credential.ts';
 import { parseKubeconfig } from './document.ts';
 import { kubeconfigPaths, readKubeconfigs, readText, writablePath } from './files.ts';
 import type { Sourced } from './find-hub.ts';
@@ -86,7 +86,7 @@ function wantedOf(
 
 /** The hub's user: named where he stands already, copied elsewhere. */
 function hubCredential(user: Sourced | undefined, tunnel: string, target: string | undefined): WantedUser {
-  demandToken(user ?? { name: '', fields: {} }, tunnel);
+  demandCredential(user ?? { name: '', fields: {} }, tunnel);
   if (user === undefined) throw new RangeError('a context without a user has no credential');
   return target !== undefined && isSameFile(target, user.path) ? { existing: user.name } : { fields: user.fields };
 }

@@ -247,9 +247,9 @@ describe('cli/kubeconfig/make', () => {
     expect((await failure({ name: '../x' })).message).to.contain('is no name');
   });
 
-  it('a user with a client certificate is told what to do, before anybody is asked', async () => {
-    writeHub('config', { 'client-certificate-data': 'x' });
-    expect((await failure()).why).to.match(/client certificate/);
+  it('a user with a password is told what to do, before anybody is asked', async () => {
+    writeHub('config', { username: 'alice', password: 'x' });
+    expect((await failure()).why).to.match(/password/);
     expect(requests).to.deep.equal([]);
   });
 
