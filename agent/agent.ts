@@ -101,11 +101,9 @@ function assemble(config: AgentConfig, log: Logger) {
     health.reschedule();
   });
   const metrics = new AgentMetrics(() => gaugesOf({ dialer, pools, budget, upstream }));
-  const onUnauthorized = () => account.expire();
-  const token = () => account.token();
-  const asking = { upstream, token, onUnauthorized, clock, timeoutMs: PROBE_TIMEOUT_MS };
+  const asking = { upstream, token: () => account.token(), onUnauthorized: () => account.expire(), clock };
   const server = new Server({
-    context: { upstream, token, onUnauthorized, clock, timeouts: () => limits.current.timeouts },
+    context: { ...asking, timeouts: () => limits.current.timeouts },
     pools,
     limits,
     budget,
@@ -117,7 +115,11 @@ function assemble(config: AgentConfig, log: Logger) {
     onDeflated: (bytes) => metrics.deflated(bytes),
   });
   const health = new Health({
-    probe: (signal) => probe({ ...asking, impersonates: () => limits.current.access.mode === 'Impersonate' }, signal),
+    probe: (signal) =>
+      probe(
+        { ...asking, timeoutMs: PROBE_TIMEOUT_MS, impersonates: () => limits.current.access.mode === 'Impersonate' },
+        signal,
+      ),
     lastAnswerMs: () => server.lastAnswerMs,
     intervalMs: () => limits.current.health.intervalMs,
     counts: () => ({ ...workOf(pools), upstreamErrors: metrics.upstreamErrors }),

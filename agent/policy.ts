@@ -74,7 +74,15 @@ function identityDenial(identity: Identity | undefined, access: AccessSettings):
   if (user.startsWith(RESERVED_PREFIX)) return `user ${quoted(user)} is reserved: system: users never pass a tunnel`;
   const reserved = groups.find((group) => group.startsWith(RESERVED_PREFIX) && group !== AUTHENTICATED);
   if (reserved !== undefined) return `group ${quoted(reserved)} is reserved: system: groups never pass a tunnel`;
-  return undefined;
+  return unnamed(identity, access);
+}
+
+/** Whom spec.access.impersonate leaves out: the gateway sends none of them. */
+function unnamed({ user, groups }: Identity, access: AccessSettings): string | undefined {
+  if (access.users.length > 0 && !access.users.includes(user)) return `user ${quoted(user)} does not pass this tunnel`;
+  const other = groups.find((group) => group !== AUTHENTICATED && !access.groups.includes(group));
+  if (access.groups.length === 0 || other === undefined) return undefined;
+  return `group ${quoted(other)} does not pass this tunnel`;
 }
 
 function quoted(text: string): string {

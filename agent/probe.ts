@@ -1,3 +1,4 @@
+import { PROBE_USER } from '../crds/access-settings.ts';
 import type { Clock } from '../process/clock.ts';
 import { describeError } from '../process/redact.ts';
 import type { RawHeaders } from '../tunnel/wire/head.ts';
@@ -28,8 +29,6 @@ export interface ProbeOptions {
   readonly timeoutMs: number;
 }
 
-/** Whom the probe asks for /version as: whether users get through shows only on their way. */
-const PROBE_USER = 'clustertunnel:probe';
 /** A probe's answer is a sentence, or a version document: more is not read. */
 const MAX_BODY_BYTES = 64 * 1024;
 

@@ -11,6 +11,24 @@ const isNotReserved: Rule<string> = {
   message: "must not begin with system: or clustertunnel:, which are reserved; for example 'hub:'",
 };
 
+/** Both lists of these go to agents in one CONFIG, of 4 KiB. */
+const MAX_NAMES = 20;
+const MAX_NAME = 63;
+const isName = matching(
+  '^[!#-\\[\\]-~]([ !#-\\[\\]-~]*[!#-\\[\\]-~])?$',
+  "must be visible ASCII with spaces inside only, without quotes and backslashes, for example 'hub:jane'",
+);
+
+function names(description: string) {
+  return {
+    type: 'array',
+    default: [],
+    maxItems: MAX_NAMES,
+    description,
+    items: { type: 'string', maxLength: MAX_NAME, [RULES_KEYWORD]: [isName] },
+  } as const;
+}
+
 function prefix(description: string) {
   return {
     type: 'string',
@@ -48,5 +66,20 @@ export const accessSchema = {
     groupPrefix: prefix(
       "Stands before the names of the hub's groups at the target, for example hub:; not before system:authenticated. At most 64 characters; default none.",
     ),
+    impersonate: {
+      type: 'object',
+      additionalProperties: false,
+      description:
+        'As whom the agent may act at most, by names at the target. In the manifest of a Manual tunnel its ClusterRole is narrowed to them as well.',
+      default: {},
+      properties: {
+        users: names(
+          'The only users that pass, at most 20 of 63 characters, for example clustertunnel:hub:ci:bot. Default: all that are not reserved.',
+        ),
+        groups: names(
+          'The only groups that pass, beside system:authenticated; others are left out. At most 20 of 63 characters. Default: all that are not reserved.',
+        ),
+      },
+    },
   },
 } as const;

@@ -6,6 +6,8 @@ export interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   /** The schema of every value of a map. */
   readonly additionalProperties?: SchemaNode | false;
+  /** The schema of every item of a list. */
+  readonly items?: SchemaNode;
   readonly [RULES_KEYWORD]?: readonly Rule[];
 }
 
@@ -47,7 +49,7 @@ export function brokenRules(
 /** The value without nulls, as the API server takes it: a null is a field that was not written. Changes the value. */
 export function dropNulls(schema: SchemaNode, value: unknown): void {
   for (const child of children(schema, value, '')) {
-    if (child.value === null) delete (value as Record<string, unknown>)[child.key];
+    if (child.value === null && !Array.isArray(value)) delete (value as Record<string, unknown>)[child.key];
     else dropNulls(child.schema, child.value);
   }
 }
@@ -60,15 +62,16 @@ export function locate(schema: SchemaNode, pointer: string, root: string): { pat
 }
 
 function children(schema: SchemaNode, value: unknown, path: string): Child[] {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
+  if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, entry]) => {
     const child = step(schema, key, path);
     return child === undefined ? [] : [{ ...child, key, value: entry }];
   });
 }
 
-/** One field or map entry down; undefined where the schema knows none. */
-function step({ properties = {}, additionalProperties }: SchemaNode, key: string, path: string) {
+/** One field, map entry or item down; undefined where the schema knows none. */
+function step({ properties = {}, additionalProperties, items }: SchemaNode, key: string, path: string) {
+  if (items !== undefined) return { path: `${path}[${key}]`, schema: items };
   const field = Object.hasOwn(properties, key) ? properties[key] : undefined;
   if (field !== undefined) return { path: `${path}.${key}`, schema: field };
   return additionalProperties ? { path: `${path}[${key}]`, schema: additionalProperties } : undefined;

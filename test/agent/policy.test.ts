@@ -138,6 +138,13 @@ describe('agent/policy', () => {
     expect(outgoingHeaders({ ...GET, identity: undefined }, undefined, 't').join()).to.not.match(/impersonate/i);
   });
 
+  it('speaks for those only whom the tunnel names', () => {
+    const access = { ...UNSAID_ACCESS, users: ['jane'], groups: ['dev'] };
+    expect(denial({ ...GET, ...identity({ groups: ['dev', 'system:authenticated'] }) }, access)).to.equal(undefined);
+    expect(denial({ ...GET, ...identity({ user: 'bob' }) }, access)).to.include('user "bob" does not pass');
+    expect(denial({ ...GET, ...identity({ groups: ['ops'] }) }, access)).to.include('group "ops" does not pass');
+  });
+
   it('refuses what is not reading where the tunnel is read-only, whatever the gateway let in', () => {
     expect(denial(GET, READ_ONLY)).to.equal(undefined);
     expect(denial({ ...GET, method: 'DELETE' }, READ_ONLY)).to.include('deletecollection pods');

@@ -13,7 +13,7 @@ describe('crds/agent-settings', () => {
     expect(defaults()).to.deep.equal({
       tunnelUid: 'uid-1',
       generation: 7,
-      access: { mode: 'Impersonate', readOnly: false, userPrefix: '', groupPrefix: '' },
+      access: { mode: 'Impersonate', readOnly: false, userPrefix: '', groupPrefix: '', users: [], groups: [] },
       limits: { maxConcurrentRequests: 64, maxStreamBufferBytes: 4 * 2 ** 20, maxBufferBytes: 32 * 2 ** 20 },
       timeouts: {
         connectMs: 10_000,
@@ -63,8 +63,22 @@ describe('crds/agent-settings', () => {
 
   it('takes what it does not know of access for the stricter', () => {
     const { access } = parseAgentSettings({ ...defaults(), access: { mode: 'Root', readOnly: 'no', userPrefix: 'a' } });
-    expect(access).to.deep.equal({ mode: 'Impersonate', readOnly: true, userPrefix: 'a', groupPrefix: '' });
-    for (const broken of [null, 'Agent', { userPrefix: 1 }, { groupPrefix: null }]) {
+    expect(access).to.deep.equal({
+      mode: 'Impersonate',
+      readOnly: true,
+      userPrefix: 'a',
+      groupPrefix: '',
+      users: [],
+      groups: [],
+    });
+    for (const broken of [
+      null,
+      'Agent',
+      { userPrefix: 1 },
+      { groupPrefix: null },
+      { users: 'jane' },
+      { groups: [1] },
+    ]) {
       expect(() => parseAgentSettings({ ...defaults(), access: broken })).to.throw(TypeError, 'access');
     }
   });

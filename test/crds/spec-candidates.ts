@@ -18,6 +18,8 @@ interface Node {
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly maxProperties?: number;
+  readonly maxItems?: number;
+  readonly items?: Node;
   readonly required?: readonly string[];
   readonly properties?: Readonly<Record<string, Node>>;
   readonly additionalProperties?: Node | false;
@@ -193,6 +195,8 @@ function examplesOf(node: Node): Examples {
       return rangeOf(node) === undefined ? amounts : texts(node);
     case 'object':
       return objects(node);
+    case 'array':
+      return lists(node);
     default:
       throw new RangeError(`the corpus knows no such schema: ${JSON.stringify(node).slice(0, 200)}`);
   }
@@ -221,6 +225,18 @@ function texts(node: Node): Examples {
     .flatMap(nearMisses);
   const edges = [...WRONG_TYPES, ...(range === undefined ? lengthsOf(node) : boundsOf(range))];
   return { good, edges, odd: [...MORE_WRONG_TYPES, ...tried, ...lengthsOf(node), ...misses] };
+}
+
+function lists({ items = {}, maxItems = 0 }: Node): Examples {
+  const { good, edges, odd } = examplesOf(items);
+  const [first] = good;
+  const many = (count: number) => Array(count).fill(first);
+  const wrong = [null, true, 1, 'x', {}];
+  return {
+    good: [[], [first], good.slice(0, 2), many(maxItems)],
+    edges: [...wrong, many(maxItems + 1), ...edges.map((each) => [first, each])],
+    odd: odd.map((each) => [each]),
+  };
 }
 
 function objects({

@@ -1,3 +1,4 @@
+import { PROBE_USER } from '../../../crds/access-settings.ts';
 import type { DataObject, KubeObject } from '../../kube/objects.ts';
 import { RESOURCES } from '../../kube/objects.ts';
 import { AGENT_CLUSTER_ROLE, agentName, labelsOf, MANAGED_BY, MANAGED_BY_LABEL } from '../names.ts';
@@ -35,6 +36,23 @@ export function agentServiceAccount({ tunnel, namespace }: AgentPlace): KubeObje
   } as KubeObject;
 }
 
+/** Whom an agent may act as; empty lists: anybody. */
+export interface Narrowed {
+  readonly users: readonly string[];
+  readonly groups: readonly string[];
+}
+
+/** The role of one agent that may act as these only. Nobody but an administrator can make it: docs/decisions/0003. */
+export function narrowedClusterRole(tunnel: string, { users, groups }: Narrowed): KubeObject {
+  const only = (resource: string, names: readonly string[], own: string) => {
+    const rule = { apiGroups: [''], resources: [resource], verbs: ['impersonate'] };
+    return names.length === 0 ? rule : { ...rule, resourceNames: [...new Set([...names, own])] };
+  };
+  const { rules: [, ...others] = [], ...role } = agentClusterRole() as KubeObject & { rules?: object[] };
+  const rules = [only('users', users, PROBE_USER), only('groups', groups, 'system:authenticated'), ...others];
+  return { ...role, metadata: { ...role.metadata, name: agentName(tunnel) }, rules } as KubeObject;
+}
+
 /** What every agent may do: act as the user whose request it carries, and see whether its API server is well. */
 export function agentClusterRole(): KubeObject {
   return {
@@ -49,13 +67,13 @@ export function agentClusterRole(): KubeObject {
   } as KubeObject;
 }
 
-/** Binds the agent to its ClusterRole. */
-export function agentClusterRoleBinding({ tunnel, namespace }: AgentPlace): KubeObject {
+/** Binds the agent to its ClusterRole: the shipped one unless told. */
+export function agentClusterRoleBinding({ tunnel, namespace }: AgentPlace, role = AGENT_CLUSTER_ROLE): KubeObject {
   return {
     apiVersion: RESOURCES.clusterRoleBinding.apiVersion,
     kind: RESOURCES.clusterRoleBinding.kind,
     metadata: { name: agentName(tunnel), labels: labelsOf(tunnel) },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: AGENT_CLUSTER_ROLE },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
     subjects: [{ kind: 'ServiceAccount', name: agentName(tunnel), namespace }],
   } as KubeObject;
 }

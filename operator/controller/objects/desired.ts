@@ -6,6 +6,7 @@ import {
   agentNamespace,
   agentSecret,
   agentServiceAccount,
+  narrowedClusterRole,
 } from './access.ts';
 import { agentDeployment } from './deployment.ts';
 
@@ -38,7 +39,19 @@ export function desired({ tunnel, spec, gateway, token }: DesiredInput): KubeObj
 
 /** The same for a cluster where nobody has installed our ClusterRole. */
 export function manifest(input: DesiredInput): KubeObject[] {
-  return [agentClusterRole(), ...desired(input)].sort((a, b) => rank(a) - rank(b));
+  const { tunnel, spec } = input;
+  const { impersonate } = spec.access;
+  const isNarrowed = impersonate.users.length > 0 || impersonate.groups.length > 0;
+  // The operator may hand out one role (docs/decisions/0003); who applies a manifest may make any.
+  if (!isNarrowed || spec.agent.placement !== 'Manual') return ranked([agentClusterRole(), ...desired(input)]);
+  const role = narrowedClusterRole(tunnel, impersonate);
+  const binding = agentClusterRoleBinding({ tunnel, namespace: spec.agent.namespace }, role.metadata.name);
+  const objects = desired(input).map((object) => (object.kind === binding.kind ? binding : object));
+  return ranked([role, ...objects]);
+}
+
+function ranked(objects: KubeObject[]): KubeObject[] {
+  return objects.sort((a, b) => rank(a) - rank(b));
 }
 
 /** The namespace comes first: what lives in it needs it. */

@@ -25,7 +25,7 @@ const MAX_IDENTITY_BYTES = 14 * 1024;
 /** Length that stands before each name on the wire. */
 const PREFIX_BYTES = 2;
 
-type Prefixes = Pick<AccessSettings, 'userPrefix' | 'groupPrefix'>;
+type Names = Pick<AccessSettings, 'userPrefix' | 'groupPrefix' | 'users' | 'groups'>;
 
 export type MappedIdentity = { readonly identity: Identity } | { readonly refusal: string };
 
@@ -34,7 +34,7 @@ export type MappedIdentity = { readonly identity: Identity } | { readonly refusa
  * target has service accounts of the same names; users and groups of `system:` never pass, except system:authenticated:
  * neither as the hub names them nor as the tunnel's prefixes make them.
  */
-export function identityAtTarget(user: HubUser, access: Prefixes = UNSAID_ACCESS): MappedIdentity {
+export function identityAtTarget(user: HubUser, access: Names = UNSAID_ACCESS): MappedIdentity {
   const account = SERVICE_ACCOUNT.exec(user.username);
   const name =
     account === null ? `${access.userPrefix}${user.username}` : `${OWN_PREFIX}hub:${account[1]}:${account[2]}`;
@@ -43,6 +43,9 @@ export function identityAtTarget(user: HubUser, access: Prefixes = UNSAID_ACCESS
     return {
       refusal: `user ${JSON.stringify(reserved)} is reserved: system: and clustertunnel: users never pass a tunnel`,
     };
+  }
+  if (!isAmong(name, access.users)) {
+    return { refusal: `user ${JSON.stringify(name)} does not pass: spec.access.impersonate.users names others` };
   }
   const groups = user.groups.flatMap((group) => groupAtTarget(group, access) ?? []);
   const unsafe = [name, user.uid, ...groups].find((text) => text !== '' && !HEADER_SAFE.test(text));
@@ -57,10 +60,16 @@ export function identityAtTarget(user: HubUser, access: Prefixes = UNSAID_ACCESS
 }
 
 /** undefined: it stays at the hub. */
-function groupAtTarget(group: string, { groupPrefix }: Prefixes): string | undefined {
+function groupAtTarget(group: string, { groupPrefix, groups }: Names): string | undefined {
   if (group === AUTHENTICATED) return group;
   const name = `${groupPrefix}${group}`;
-  return group === '' || isReserved(group) || isReserved(name) ? undefined : name;
+  if (group === '' || isReserved(group) || isReserved(name)) return undefined;
+  return isAmong(name, groups) ? name : undefined;
+}
+
+/** An empty list is no limit. */
+function isAmong(name: string, list: readonly string[]): boolean {
+  return list.length === 0 || list.includes(name);
 }
 
 function isReserved(name: string): boolean {

@@ -23,6 +23,8 @@ const NOT_IN_MANIFESTS: Readonly<Record<string, string>> = {
   'spec.access.readOnly': 'over the session',
   'spec.access.userPrefix': 'over the session',
   'spec.access.groupPrefix': 'over the session',
+  'spec.access.impersonate.users': 'over the session, and in the manifest of a Manual tunnel',
+  'spec.access.impersonate.groups': 'over the session, and in the manifest of a Manual tunnel',
   'spec.limits.maxConcurrentRequests': 'over the session',
   'spec.limits.maxStreamBufferBytes': 'over the session',
   'spec.limits.maxBufferBytes': 'over the session',

@@ -21,6 +21,10 @@ export const GOLDEN_CASES: Readonly<Record<string, SpecInput>> = {
   'with-drain': { timeouts: { drain: '90s' } },
   'with-kubeconfig': { agent: remote },
   'manual-manifest': { agent: { placement: 'Manual' } },
+  'manual-narrowed': {
+    agent: { placement: 'Manual' },
+    access: { impersonate: { users: ['jane', 'clustertunnel:hub:ci:bot'], groups: ['dev'] } },
+  },
 };
 
 /** What is applied for a spec: beside the operator, or at a cluster where nobody has installed our ClusterRole. */

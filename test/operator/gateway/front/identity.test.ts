@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { UNSAID_ACCESS } from '../../../../crds/access-settings.ts';
 import { type HubUser, identityAtTarget } from '../../../../operator/gateway/front/identity.ts';
 
 const user = (username: string, groups: readonly string[] = [], uid = ''): HubUser => ({
@@ -73,7 +74,7 @@ describe('operator/gateway/front/identity', () => {
   }
 
   it('puts prefixes before names and groups, not before service accounts and system:authenticated', () => {
-    const access = { userPrefix: 'hub:', groupPrefix: 'hub/' };
+    const access = { ...UNSAID_ACCESS, userPrefix: 'hub:', groupPrefix: 'hub/' };
     const mapped = (username: string, groups: string[] = []) =>
       identityAtTarget({ username, uid: '', groups, extra: {} }, access);
     expect(mapped('jane', ['dev', 'system:authenticated', 'system:masters', ''])).to.deep.equal({
@@ -85,13 +86,30 @@ describe('operator/gateway/front/identity', () => {
       expect(mapped(name)).to.have.property('refusal');
   });
 
+  it('lets those pass that are named, by their names at the target, and leaves other groups out', () => {
+    const access = { ...UNSAID_ACCESS, userPrefix: 'h:', users: ['h:jane', 'clustertunnel:hub:a:b'], groups: ['dev'] };
+    const mapped = (username: string, groups: string[] = []) =>
+      identityAtTarget({ username, uid: '', groups, extra: {} }, access);
+    expect(mapped('jane', ['dev', 'ops', 'system:authenticated'])).to.deep.equal({
+      identity: { user: 'h:jane', uid: '', groups: ['dev', 'system:authenticated'] },
+    });
+    expect(mapped('system:serviceaccount:a:b')).to.have.property('identity');
+    expect(mapped('bob')).to.have.property('refusal').that.includes('spec.access.impersonate.users');
+  });
+
   it('no prefix can make a reserved name', () => {
     const user = { username: 'tem:admin', uid: '', groups: ['tem:masters', 'hub:x', 'dev'], extra: {} };
-    expect(identityAtTarget(user, { userPrefix: 'sys', groupPrefix: '' })).to.have.property('refusal');
-    expect(identityAtTarget({ ...user, username: 'jane' }, { userPrefix: '', groupPrefix: 'sys' })).to.deep.equal({
+    expect(identityAtTarget(user, { ...UNSAID_ACCESS, userPrefix: 'sys' })).to.have.property('refusal');
+    expect(identityAtTarget({ ...user, username: 'jane' }, { ...UNSAID_ACCESS, groupPrefix: 'sys' })).to.deep.equal({
       identity: { user: 'jane', uid: '', groups: ['syshub:x', 'sysdev'] },
     });
-    const ours = identityAtTarget({ ...user, username: 'a:b' }, { userPrefix: 'clustertunnel:hub:', groupPrefix: '' });
+    const ours = identityAtTarget(
+      { ...user, username: 'a:b' },
+      {
+        ...UNSAID_ACCESS,
+        userPrefix: 'clustertunnel:hub:',
+      },
+    );
     expect(ours).to.have.property('refusal');
   });
 
