@@ -86,8 +86,12 @@ function assemble(config: AgentConfig, log: Logger) {
   const initial = settingsFrom(config);
   const pools = poolsFor(initial);
   const budget = new Budget(initial.limits.maxBufferBytes);
-  const { connectMs } = initial.timeouts;
-  const upstream = new Upstream({ url: config.upstreamUrl, ca: undefined, connectMs, clock });
+  const upstream = new Upstream({
+    url: config.upstreamUrl,
+    ca: undefined,
+    connectMs: initial.timeouts.connectMs,
+    clock,
+  });
   const account = new ServiceAccount({
     folder: config.serviceAccountFolder,
     clock,
@@ -116,10 +120,7 @@ function assemble(config: AgentConfig, log: Logger) {
   });
   const health = new Health({
     probe: (signal) =>
-      probe(
-        { ...asking, timeoutMs: PROBE_TIMEOUT_MS, impersonates: () => limits.current.access.mode === 'Impersonate' },
-        signal,
-      ),
+      probe({ ...asking, timeoutMs: PROBE_TIMEOUT_MS, impersonates: () => doesImpersonate(limits) }, signal),
     lastAnswerMs: () => server.lastAnswerMs,
     intervalMs: () => limits.current.health.intervalMs,
     counts: () => ({ ...workOf(pools), upstreamErrors: metrics.upstreamErrors }),
@@ -140,6 +141,10 @@ function assemble(config: AgentConfig, log: Logger) {
     onDialed: (result) => metrics.dialed(result),
   });
   return { dialer, health, upstream, metrics, limits, pools, budget, gateway };
+}
+
+function doesImpersonate({ current }: Limits): boolean {
+  return current.access.mode === 'Impersonate';
 }
 
 /** One attempt after another: files, then the WebSocket. */

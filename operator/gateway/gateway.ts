@@ -85,12 +85,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const admission = new Admission({ registry, tunnels, clock, random });
   const unsettled = new Unsettled(clock);
   const hub = new Hub({ ...options, registry, unsettled, budget, onRoom: (tunnel) => admission.changed(tunnel) });
-  const { reviewToken: review, tokenAudiences: audiences = [], failedLoginsPerSecond: perSecond = 0 } = options;
-  const failedLogins = new FailedLogins({ clock, perSecond });
-  const authenticator = new Authenticator({ review, audiences, failedLogins, clock });
-  const authorizer = new Authorizer(options.reviewAccess, clock);
   const certificates = new CertificateLogins(clock);
-  const gate = new Gate({ authenticator, certificates, authorizer, tunnels, clock, log });
+  const gate = gateFor(options, certificates);
   const usable = new UsableTunnels({ gate, tunnels, clock });
   const clusters = new Clusters({ gate, usable, registry, externalUrl: options.externalUrl });
   const longStreams = new LongStreams({ clock, random, log });
@@ -138,6 +134,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await server.close();
     },
   };
+}
+
+/** Who may come in, by what the hub says. */
+function gateFor(options: GatewayOptions, certificates: CertificateLogins): Gate {
+  const { tunnels, clock, log, reviewToken: review, tokenAudiences: audiences = [] } = options;
+  const failedLogins = new FailedLogins({ clock, perSecond: options.failedLoginsPerSecond ?? 0 });
+  const authenticator = new Authenticator({ review, audiences, failedLogins, clock });
+  const authorizer = new Authorizer(options.reviewAccess, clock);
+  return new Gate({ authenticator, certificates, authorizer, tunnels, clock, log });
 }
 
 function tunnelChanged(

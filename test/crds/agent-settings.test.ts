@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { agentSettings, parseAgentSettings } from '../../crds/agent-settings.ts';
 import { validateSpec } from '../../crds/validate.ts';
+import { MAX_CONTROL_BYTES } from '../../tunnel/wire/limits.ts';
 
 function defaults() {
   const checked = validateSpec({});
@@ -54,6 +55,15 @@ describe('crds/agent-settings', () => {
   it('refuses compression without its bound', () => {
     const document = { ...defaults(), compression: { mode: 'Auto' } };
     expect(() => parseAgentSettings(document)).to.throw(TypeError, 'compression.minBytes must be a number');
+  });
+
+  it('fits into one control frame, however long the names are', () => {
+    const names = (letter: string) => Array.from({ length: 20 }, () => letter.repeat(63));
+    const impersonate = { users: names('u'), groups: names('g') };
+    const checked = validateSpec({ access: { userPrefix: 'p'.repeat(64), groupPrefix: 'p'.repeat(64), impersonate } });
+    if ('errors' in checked) throw new Error(checked.errors.join());
+    const settings = agentSettings(checked.spec, { uid: 'u'.repeat(36), generation: 2 ** 53 });
+    expect(JSON.stringify(settings).length).to.be.below(MAX_CONTROL_BYTES);
   });
 
   it('takes the default of access from a gateway that does not know it', () => {

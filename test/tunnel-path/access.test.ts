@@ -79,6 +79,20 @@ describe('tunnel-path/access', function () {
     });
   }
 
+  it('impersonate: others than those named are refused or left out, and the agent does not rely on the gateway', async () => {
+    await set({ groups: ['ops'] });
+    const { arrived } = await ask('GET', PODS);
+    expect(arrived[0]?.slice(6)).to.deep.equal(['Impersonate-Group', 'system:authenticated']);
+    await set({ users: ['jane'] });
+    expect(await ask('GET', PODS)).to.deep.include({ status: 403, arrived: [] });
+    for (const agent of [{ users: ['jane'] }, { groups: ['ops'] }]) {
+      await set({}, agent);
+      const { status, text, arrived: none } = await ask('GET', PODS);
+      expect({ status, none }).to.deep.equal({ status: 403, none: [] });
+      expect(text).to.include('policy_denied');
+    }
+  });
+
   it('prefixes stand before the hub’s names, and not before what is ours to say', async () => {
     await set({ userPrefix: 'hub:', groupPrefix: 'hub/' });
     const { arrived } = await ask('GET', PODS);

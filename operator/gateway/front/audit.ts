@@ -3,6 +3,7 @@ import { describeError } from '../../../process/redact.ts';
 import type { ExchangeOutcome } from '../sessions/exchange.ts';
 import { rowOf } from './fault.ts';
 import type { HubUser } from './identity.ts';
+import type { Peer } from './peer.ts';
 import type { Route } from './route.ts';
 import type { TunnelError } from './tunnel-error.ts';
 
@@ -36,9 +37,14 @@ export function listingLine({ traceId, user, method }: Omit<Asked, 'route' | 'is
 }
 
 /** The line of a request that was not let in. */
-export function refusalLine(error: TunnelError, method: string | undefined, traceId: string): LogFields {
-  const { tunnel, path } = error;
-  return { trace_id: traceId, method, tunnel, path, status: rowOf(error.kind).status, ...errorFields(error) };
+export function refusalLine(
+  error: TunnelError,
+  asked: Pick<Asked, 'method' | 'traceId'> & Pick<Peer, 'address'>,
+): LogFields {
+  const { tunnel, path, message: reason, kind } = error;
+  const { method, traceId, address } = asked;
+  const what = { trace_id: traceId, method, address, tunnel, path, status: rowOf(kind).status, reason };
+  return { ...what, ...errorFields(error) };
 }
 
 /** What an error tells an operator: where, what, and what is underneath. */

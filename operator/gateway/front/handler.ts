@@ -29,6 +29,7 @@ interface Client {
   readonly connection: EventEmitter;
   readonly method: string;
   readonly traceId: string;
+  readonly address: string;
   /** Names the tunnel only to who may know that it exists. */
   readonly refuse: (error: TunnelError, tunnel?: string) => void;
 }
@@ -63,8 +64,9 @@ export class Handler {
       discardBody(request, response, clock);
       cutUntaken(response, clock);
     };
-    const client = { connection: response, method, traceId, refuse };
-    const asking = { method, url, headers, peer: peerOf(request) };
+    const peer = peerOf(request);
+    const client = { connection: response, method, traceId, address: peer.address, refuse };
+    const asking = { method, url, headers, peer };
     if (asksForClusters(url)) return this.#list(request, response, client, asking);
     const ask = () => gate.allow({ ...asking, isUpgrade: false });
     this.#enter(client, ask, (allowed) => {
@@ -86,11 +88,12 @@ export class Handler {
       socket.resume();
       refuseUpgrade(socket, error, { clock, traceId, tunnel });
     };
-    const client = { connection: socket, method, traceId, refuse };
+    const peer = peerOf(request);
+    const client = { connection: socket, method, traceId, address: peer.address, refuse };
     const ask = async () => {
       const protocol = upgradeProtocol({ method, httpVersion, headers });
       if (protocol instanceof TunnelError) return protocol;
-      const allowed = await gate.allow({ method, url, headers, peer: peerOf(request), isUpgrade: true });
+      const allowed = await gate.allow({ method, url, headers, peer, isUpgrade: true });
       return allowed instanceof TunnelError ? allowed : { allowed, protocol };
     };
     this.#enter(client, ask, ({ allowed, protocol }) => {
@@ -113,7 +116,7 @@ export class Handler {
 
   /** Lets a client in who may, unless he went away meanwhile. */
   #enter<Entrance>(client: Client, ask: () => Promise<Entrance | TunnelError>, go: (entrance: Entrance) => void): void {
-    const { connection, traceId, method, refuse } = client;
+    const { connection, traceId, refuse } = client;
     const { log } = this.#options;
     let isGone = false;
     this.#active += 1;
@@ -126,7 +129,7 @@ export class Handler {
       .then((entrance) => {
         if (isGone) return;
         if (!(entrance instanceof TunnelError)) return go(entrance);
-        log.info('request refused', refusalLine(entrance, method, traceId));
+        log.info('request refused', refusalLine(entrance, client));
         refuse(entrance);
       })
       .catch((error: unknown) => {

@@ -210,6 +210,13 @@ describe('operator/gateway/front/handler', function () {
       expect(JSON.stringify(lines)).to.not.contain('Bearer').and.not.contain('follow');
     });
 
+    it('both names of who acts as another', async () => {
+      fixture.reviewAccess = async () => ({ allowed: true });
+      await fixture.agent({ serve: (served) => served.answer(200) });
+      await ask(PODS, { headers: { 'Impersonate-User': 'jane' } });
+      expect(only('audit')).to.include({ user: 'jane', impersonatedBy: 'alice' });
+    });
+
     it('what went wrong, where, and what was underneath', async () => {
       await fixture.agent({ serve: (served) => served.stream.refuse(ErrorCode.UpstreamUnreachable, 'refused') });
       const { status } = await ask(PODS);
@@ -232,7 +239,9 @@ describe('operator/gateway/front/handler', function () {
         code: 'forbidden',
         hop: 'gateway',
         cause: undefined,
+        address: '127.0.0.1',
       });
+      expect(only('request refused')['reason']).to.include('User "mallory" cannot list');
     });
 
     it('what the hub said when it could not say who asks', async () => {
