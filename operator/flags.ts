@@ -19,6 +19,8 @@ export interface OperatorConfig {
   readonly maxBufferBytes: number;
   /** Audiences of which users' tokens must be for one; none: the hub's API server. */
   readonly tokenAudiences: readonly string[];
+  /** Origins of web pages that may ask the gateway, beside its own. */
+  readonly allowedOrigins: readonly string[];
   /** Unknown tokens that one address may try a second, in the long run; 0: any number. */
   readonly failedLoginsPerSecond: number;
   /** How long running requests may take to finish after SIGTERM. */
@@ -68,6 +70,14 @@ export function operatorFlags(argv: Argv, env: NodeJS.ProcessEnv) {
       describe:
         "Audience of users' tokens; may be repeated: one of them must be in a token. Default: the hub's API server",
     })
+    .option('allowed-origin', {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      default: [] as string[],
+      describe:
+        'Origin of web pages that may ask the gateway (https://host[:port]); may be repeated. Default: its own only',
+    })
     .option('failed-logins-per-second', {
       type: 'number',
       default: 20,
@@ -103,6 +113,7 @@ export function operatorConfig(given: OperatorArguments, env: NodeJS.ProcessEnv)
     opsPort: checkedPort('--ops-port', given['ops-port']),
     maxBufferBytes: atLeast('--max-buffer-bytes', given['max-buffer-bytes'], MEBIBYTE),
     tokenAudiences: given['token-audience'].map(checkedAudience),
+    allowedOrigins: given['allowed-origin'].map(checkedOrigin),
     failedLoginsPerSecond: atLeast('--failed-logins-per-second', given['failed-logins-per-second'], 0),
     drainSeconds: atLeast('--drain-seconds', given['drain-seconds'], 0),
     remoteRemovalTimeoutSeconds: atLeast('--remote-removal-timeout', given['remote-removal-timeout'], 0),
@@ -127,6 +138,14 @@ function checkedUrl(text: string): string {
 function checkedAudience(audience: string): string {
   if (audience !== '') return audience;
   throw new Error('--token-audience "": must not be empty; leave it out to ask for the audience of the API server');
+}
+
+function checkedOrigin(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.origin === text.toLowerCase()) return url.origin;
+  throw new Error(
+    `--allowed-origin ${JSON.stringify(text)}: must be an origin, for example https://console.example.com`,
+  );
 }
 
 function checkedPort(flag: string, port: number): number {

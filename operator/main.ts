@@ -132,6 +132,7 @@ function openGateway(
     replicaId: config.podName,
     tunnels: new TunnelViews(controller.tunnels, systemClock.date()),
     findKey: (keyId) => controller.findAgentKey(keyId),
+    allowedOrigins: config.allowedOrigins,
     tokenAudiences: config.tokenAudiences,
     failedLoginsPerSecond: config.failedLoginsPerSecond,
     reviewToken: tokenReviewer(reviews),

@@ -33,6 +33,8 @@ export interface GatewayOptions {
   readonly findKey: FindAgentKey;
   readonly reviewToken: ReviewToken;
   readonly reviewAccess: ReviewAccess;
+  /** Of web pages that may ask, beside the gateway's own: https://host[:port]. */
+  readonly allowedOrigins?: readonly string[];
   /** Tokens must be for one of these; none: for the hub's API server. */
   readonly tokenAudiences?: readonly string[];
   /** Unknown tokens that one address may try a second, in the long run; any number unless told. */
@@ -79,7 +81,7 @@ const DRAIN_POLL_MS = 50;
 
 /** The exposed half of the operator: clients on one side, agents on the other. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { clock, random, log, tunnels, certificate, host, port } = options;
+  const { clock, random, log, tunnels, certificate, host, port, externalUrl, allowedOrigins = [] } = options;
   const budget = new Budget(options.maxBufferBytes);
   const registry = new Registry(clock, options.onTunnelChange);
   const admission = new Admission({ registry, tunnels, clock, random });
@@ -88,7 +90,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const certificates = new CertificateLogins(clock);
   const gate = gateFor(options, certificates);
   const usable = new UsableTunnels({ gate, tunnels, clock });
-  const clusters = new Clusters({ gate, usable, registry, externalUrl: options.externalUrl });
+  const clusters = new Clusters({ gate, usable, registry, externalUrl, allowedOrigins });
   const longStreams = new LongStreams({ clock, random, log });
   const forwarder = new Forwarder({ admission, unsettled, longStreams, budget, clock, random, log });
   const handler = new Handler({ gate, clusters, forwarder, clock, log });
@@ -142,7 +144,8 @@ function gateFor(options: GatewayOptions, certificates: CertificateLogins): Gate
   const failedLogins = new FailedLogins({ clock, perSecond: options.failedLoginsPerSecond ?? 0 });
   const authenticator = new Authenticator({ review, audiences, failedLogins, clock });
   const authorizer = new Authorizer(options.reviewAccess, clock);
-  return new Gate({ authenticator, certificates, authorizer, tunnels, clock, log });
+  const { allowedOrigins = [] } = options;
+  return new Gate({ authenticator, certificates, authorizer, tunnels, allowedOrigins, clock, log });
 }
 
 function tunnelChanged(

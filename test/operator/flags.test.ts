@@ -50,6 +50,11 @@ describe('operator/flags', () => {
       failedLoginsPerSecond: 0,
     });
     expect(await trouble([URL_FLAG, '--token-audience='])).to.contain('token-audience');
+    const origins = ['--allowed-origin=https://console.example.com', '--allowed-origin=http://localhost:3000'];
+    expect((await config([URL_FLAG, ...origins])).allowedOrigins).to.deep.equal(origins.map((each) => each.slice(17)));
+    for (const origin of ['*', 'https://a/b', 'a.example']) {
+      expect(await trouble([URL_FLAG, `--allowed-origin=${origin}`])).to.contain('--allowed-origin');
+    }
     expect(await trouble([URL_FLAG, '--failed-logins-per-second=-1'])).to.contain('--failed-logins-per-second');
   });
 

@@ -34,6 +34,7 @@ export interface ClustersOptions {
   readonly registry: Registry;
   /** https://host[:port]. */
   readonly externalUrl: string;
+  readonly allowedOrigins: readonly string[];
 }
 
 /** Whether a request target asks for the list, not for a tunnel. */
@@ -51,7 +52,7 @@ export class Clusters {
 
   /** Rejects only over a bug. */
   async list(line: Asking): Promise<{ user: HubUser; list: ClusterList } | TunnelError> {
-    const trouble = lineTrouble(line);
+    const trouble = lineTrouble(line, this.#options.allowedOrigins);
     if (trouble !== undefined) return trouble;
     if (!METHODS.has(line.method)) return new TunnelError('method_not_allowed', '/clusters is only read: GET or HEAD');
     const user = await this.#options.gate.identify(line);

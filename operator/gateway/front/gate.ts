@@ -18,6 +18,8 @@ export interface GateOptions {
   readonly certificates: CertificateLogins;
   readonly authorizer: Authorizer;
   readonly tunnels: Tunnels;
+  /** Of pages that may ask, beside the gateway's own. */
+  readonly allowedOrigins: readonly string[];
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -50,7 +52,7 @@ export class Gate {
 
   /** Who asks, and may he? Rejects only over a bug, like all of these. */
   async allow(line: Asking & { readonly isUpgrade: boolean }): Promise<Allowed | TunnelError> {
-    const route = routeOf(line);
+    const route = routeOf(line, this.#options.allowedOrigins);
     if (route instanceof TunnelError) return route;
     const where = { tunnel: route.tunnel, path: route.plainPath };
     const user = await this.identify(line, where);

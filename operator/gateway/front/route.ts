@@ -28,7 +28,10 @@ const TUNNEL_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /** Why a request goes nowhere, wherever it wants to go. Strict: what two parsers could read differently is refused. */
-export function lineTrouble({ method, url, headers }: RequestLine): TunnelError | undefined {
+export function lineTrouble(
+  { method, url, headers }: RequestLine,
+  allowedOrigins: readonly string[] = [],
+): TunnelError | undefined {
   if (!METHODS.has(method)) {
     return new TunnelError('method_not_allowed', `method ${method.slice(0, 16)} is not served here`);
   }
@@ -36,8 +39,9 @@ export function lineTrouble({ method, url, headers }: RequestLine): TunnelError 
   if (trouble !== undefined) {
     return new TunnelError(trouble.status === 431 ? 'headers_too_large' : 'bad_request', trouble.message);
   }
-  if (isOfAnotherOrigin(headers)) {
-    return new TunnelError('forbidden', 'pages of another origin are not served: leave out the Origin header');
+  if (isOfAnotherOrigin(headers, allowedOrigins)) {
+    const remedy = 'leave out the Origin header, or name it to the operator with --allowed-origin';
+    return new TunnelError('forbidden', `pages of another origin are not served: ${remedy}`);
   }
   const message = pathTrouble(url);
   return message === undefined ? undefined : new TunnelError('bad_request', message);
@@ -47,17 +51,17 @@ export function lineTrouble({ method, url, headers }: RequestLine): TunnelError 
  * Whether a browser says that a page from elsewhere asks (RFC 6454 §7.3): it may add its user's certificate unasked, and
  * no rule of the same origin holds for WebSockets. Clients that are no browsers say our own origin, or nothing.
  */
-function isOfAnotherOrigin(headers: RawHeaders): boolean {
+function isOfAnotherOrigin(headers: RawHeaders, allowedOrigins: readonly string[]): boolean {
   const origin = headerOf(headers, 'origin');
   if (origin === undefined) return false;
   const host = headerOf(headers, ':authority') ?? headerOf(headers, 'host') ?? '';
   const plain = (text: string) => text.toLowerCase().replace(/:443$/, '');
-  return plain(origin) !== plain(`https://${host}`);
+  return ![`https://${host}`, ...allowedOrigins].some((allowed) => plain(origin) === plain(allowed));
 }
 
 /** Where a request goes, or why it goes nowhere. */
-export function routeOf(line: RequestLine): Route | TunnelError {
-  const trouble = lineTrouble(line);
+export function routeOf(line: RequestLine, allowedOrigins: readonly string[] = []): Route | TunnelError {
+  const trouble = lineTrouble(line, allowedOrigins);
   if (trouble !== undefined) return trouble;
   const { method, url } = line;
   if (!url.startsWith(PREFIX))

@@ -96,6 +96,12 @@ describe('operator/gateway/front/route', () => {
     });
   }
 
+  it('serves pages of the origins that it is told', () => {
+    const line = { method: 'GET', url: '/x', headers: ['Host', 'g', 'Origin', 'https://Console.example:443'] };
+    expect(lineTrouble(line, ['https://console.example'])).to.equal(undefined);
+    expect(lineTrouble(line, ['https://other.example'])?.message).to.include('--allowed-origin');
+  });
+
   it('reads no token of more than 16 KiB', () => {
     expect(bearerToken(['Authorization', `Bearer ${'a'.repeat(16_384)}`])).to.have.length(16_384);
     expect(bearerToken(['Authorization', `Bearer ${'a'.repeat(16_385)}`])).to.equal('');
