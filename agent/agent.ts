@@ -86,12 +86,8 @@ function assemble(config: AgentConfig, log: Logger) {
   const initial = settingsFrom(config);
   const pools = poolsFor(initial);
   const budget = new Budget(initial.limits.maxBufferBytes);
-  const upstream = new Upstream({
-    url: config.upstreamUrl,
-    ca: undefined,
-    connectMs: initial.timeouts.connectMs,
-    clock,
-  });
+  const { connectMs } = initial.timeouts;
+  const upstream = new Upstream({ url: config.upstreamUrl, ca: undefined, connectMs, clock });
   const account = new ServiceAccount({
     folder: config.serviceAccountFolder,
     clock,
