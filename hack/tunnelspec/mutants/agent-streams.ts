@@ -43,7 +43,7 @@ export const agentStreamMutants: readonly Mutant[] = [
   agent('4.13', [UPGRADE, 'if (firstBytes.length > 0) this.#events.onData(firstBytes);', '']),
   agent('4.13', [UPGRADE, 'this.socket.end();', 'this.socket.destroy();']),
   agent('4.13', [UPGRADE, 'allowHalfOpen: true,', 'allowHalfOpen: false,']),
-  agent('4.14', [POLICY, 'identityDenial(identity)\n', 'undefined\n']),
+  agent('4.14', [POLICY, 'identityDenial(identity, access)\n', 'undefined\n']),
   agent('4.14', [POLICY, ' && group !== AUTHENTICATED', '']),
   agent('4.15', [BUDGET, 'if (this.usedBytes + INITIAL_WINDOW_BYTES > this.#limitBytes) return false;', '']),
   agent('4.15', [

@@ -61,7 +61,7 @@ export const gatewayStreamMutants: readonly Mutant[] = [
     'this.#queue.push(chunk);',
     'if (this.#queue[0] instanceof Uint8Array) this.#queue.unshift(chunk);\n    else this.#queue.push(chunk);',
   ]),
-  gateway('4.12', [EXCHANGE, 'sendTrailers(response, crossing(trailers));', '']),
+  gateway('4.12', [EXCHANGE, 'sendTrailers(response, answerTrailers(trailers));', '']),
   gateway('4.12', [EXCHANGE, 'stream.end(crossing(trailers));', 'stream.end();']),
   gateway('4.13', [UPGRADE, 'this.#hasClientEnded = true;', 'this.#stream?.reset(ErrorCode.Cancel);']),
   gateway('4.13', [UPGRADE, 'socket.allowHalfOpen = true;', '']),
