@@ -10,6 +10,8 @@ export interface KubectlOptions {
   /** A failure is a result, not an error. */
   readonly mayFail?: boolean;
   readonly signal?: AbortSignal;
+  /** More environment. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface KubectlResult {
@@ -33,9 +35,12 @@ export async function kubectl(
   args: readonly string[],
   options: KubectlOptions = {},
 ): Promise<KubectlResult> {
-  const { input = '', token, timeoutMs = DEFAULT_TIMEOUT_MS, mayFail = false, signal } = options;
+  const { input = '', token, timeoutMs = DEFAULT_TIMEOUT_MS, mayFail = false, signal, environment = {} } = options;
   const child = spawn(file, [...(token === undefined ? [] : [`--token=${token}`]), ...args], {
-    env: { PATH: process.env['PATH'], HOME: cacheFolder, KUBECACHEDIR: cacheFolder, KUBECONFIG: kubeconfig },
+    env: {
+      ...{ PATH: process.env['PATH'], HOME: cacheFolder, KUBECACHEDIR: cacheFolder, KUBECONFIG: kubeconfig },
+      ...environment,
+    },
     stdio: ['pipe', 'pipe', 'pipe'],
     timeout: timeoutMs,
     ...(signal && { signal }),

@@ -49,7 +49,8 @@ export class KubeletServer {
         : ['403 Forbidden', 'Forbidden\n'];
       const head = `content-type: text/plain\r\ncontent-length: ${text.length}\r\nconnection: close`;
       socket.on('error', () => {}); // the API server hung up on the refusal
-      socket.end(`HTTP/1.1 ${status}\r\n${head}\r\n\r\n${text}`);
+      // Nobody counts an upgraded connection any more: left half open it would keep `stop` waiting for the API server's end.
+      socket.end(`HTTP/1.1 ${status}\r\n${head}\r\n\r\n${text}`, () => socket.destroy());
     });
   }
 
