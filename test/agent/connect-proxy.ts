@@ -41,6 +41,11 @@ export class ConnectProxy {
     return this.#sockets.size;
   }
 
+  /** Cuts every connection, as a network does that fails. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
   async close(): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
