@@ -3,40 +3,60 @@ import { readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { build } from './binaries/build.ts';
 import { download, downloadRefusal } from './binaries/download.ts';
-import { findBinaries, ownFolder } from './binaries/locate.ts';
-import type { Binaries } from './binaries/programs.ts';
+import { find, ownFolder } from './binaries/locate.ts';
+import {
+  type Binaries,
+  CONTROL_PLANE,
+  NODE,
+  type NodeBinaries,
+  type ProgramFiles,
+  type ProgramSet,
+} from './binaries/programs.ts';
 import { versions } from './binaries/versions.ts';
 import { cacheFolder } from './paths.ts';
 import { withLock } from './processes/lock.ts';
 import { type Progress, silent } from './progress.ts';
 
-export { findBinaries } from './binaries/locate.ts';
-export type { Binaries } from './binaries/programs.ts';
+export { findBinaries, findNodeBinaries } from './binaries/locate.ts';
+export type { Binaries, NodeBinaries } from './binaries/programs.ts';
 
 /**
  * The control plane's programs: found, else downloaded, else built. Says which source it took.
  * @throws Error with one sentence that names the remedy
  */
-export async function ensureBinaries({ progress = silent }: { progress?: Progress } = {}): Promise<Binaries> {
-  const found = findBinaries();
-  if ('files' in found) return announced(found, progress);
+export function ensureBinaries({ progress = silent }: { progress?: Progress } = {}): Promise<Binaries> {
+  return ensure(CONTROL_PLANE, progress);
+}
+
+/** The same for kubelet and kube-proxy: only a lab with real nodes asks for them. */
+export function ensureNodeBinaries({ progress = silent }: { progress?: Progress } = {}): Promise<NodeBinaries> {
+  return ensure(NODE, progress);
+}
+
+async function ensure<Name extends string>(set: ProgramSet<Name>, progress: Progress): Promise<ProgramFiles<Name>> {
+  const announced = (binaries: ProgramFiles<Name>): ProgramFiles<Name> => {
+    progress(`${set.what} from ${binaries.source}`);
+    return binaries;
+  };
+  const found = find(set);
+  if ('files' in found) return announced(found);
   return withLock(join(cacheFolder(), 'lock'), 'prepares the binaries', progress, async () => {
-    const meanwhile = findBinaries();
-    if ('files' in meanwhile) return announced(meanwhile, progress);
-    await obtain(progress);
-    const binaries = findBinaries();
-    if ('files' in binaries) return announced(binaries, progress);
+    const meanwhile = find(set);
+    if ('files' in meanwhile) return announced(meanwhile);
+    await obtain(set, progress);
+    const binaries = find(set);
+    if ('files' in binaries) return announced(binaries);
     throw new Error(binaries.reason);
   });
 }
 
 /** Fills our cache: a folder is complete or not there, as it appears by one rename. */
-async function obtain(progress: Progress): Promise<void> {
-  const target = ownFolder();
+async function obtain(set: ProgramSet<string>, progress: Progress): Promise<void> {
+  const target = ownFolder(set);
   removeUnfinished(target);
   const fresh = `${target}.${randomBytes(4).toString('hex')}`;
   try {
-    if (!(await isDownloaded(fresh, progress))) await build(fresh, progress);
+    if (!(await isDownloaded(set, fresh, progress))) await build(set, fresh, progress);
     rmSync(target, { recursive: true, force: true });
     renameSync(fresh, target);
   } finally {
@@ -52,16 +72,16 @@ function removeUnfinished(target: string): void {
   }
 }
 
-async function isDownloaded(folder: string, progress: Progress): Promise<boolean> {
+async function isDownloaded(set: ProgramSet<string>, folder: string, progress: Progress): Promise<boolean> {
   const refusal = downloadRefusal();
   if (refusal !== undefined) {
     progress(`not downloading: ${refusal}`);
     return false;
   }
   const { kubernetes, etcd } = versions();
-  const partial = join(cacheFolder(), `partial-${kubernetes}-${etcd}`);
+  const partial = join(cacheFolder(), `partial-${set.key}-${kubernetes}-${etcd}`);
   try {
-    await download(folder, partial, progress);
+    await download(set, folder, partial, progress);
     rmSync(partial, { recursive: true, force: true });
     return true;
   } catch (error) {
@@ -79,9 +99,4 @@ function removeIfEmpty(folder: string): void {
   } catch {
     // not empty
   }
-}
-
-function announced(binaries: Binaries, progress: Progress): Binaries {
-  progress(`control plane binaries from ${binaries.source}`);
-  return binaries;
 }

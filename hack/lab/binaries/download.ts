@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { type Progress, reportIfSlow } from '../progress.ts';
+import { CONTROL_PLANE, type ProgramSet } from './programs.ts';
 import { platform, versions } from './versions.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -33,15 +34,20 @@ interface Source {
 /** Why there is nothing to download here; undefined if it is worth a try. */
 export function downloadRefusal(environment: NodeJS.ProcessEnv = process.env): string | undefined {
   if (environment['CLUSTERTUNNEL_LAB_DOWNLOAD'] === 'off') return 'CLUSTERTUNNEL_LAB_DOWNLOAD=off';
-  if (platform().os !== 'linux') return 'there are no official control plane binaries for this system';
+  if (platform().os !== 'linux') return 'there are no official binaries for this system';
   return undefined;
 }
 
 /** Fetches the official programs into `folder`, each checked against its published checksum. Goes on where an earlier try stopped. */
-export async function download(folder: string, partial: string, progress: Progress): Promise<void> {
+export async function download(
+  set: ProgramSet<string>,
+  folder: string,
+  partial: string,
+  progress: Progress,
+): Promise<void> {
   mkdirSync(folder, { recursive: true });
   mkdirSync(partial, { recursive: true });
-  for (const source of sources()) {
+  for (const source of sources(set)) {
     const file = join(partial, source.name);
     await reportIfSlow(
       progress,
@@ -64,13 +70,14 @@ export async function download(folder: string, partial: string, progress: Progre
   }
 }
 
-function sources(): Source[] {
+function sources({ key, programs }: ProgramSet<string>): Source[] {
   const { os, arch } = platform();
   const { kubernetes, etcd } = versions();
   const fromKubernetes = (name: string): Source => {
     const url = `https://dl.k8s.io/${kubernetes}/bin/${os}/${arch}/${name}`;
     return { name, url, sumsUrl: `${url}.sha256` };
   };
+  if (key !== CONTROL_PLANE.key) return programs.map(fromKubernetes);
   const release = `https://github.com/etcd-io/etcd/releases/download/${etcd}`;
   const archive = `etcd-${etcd}-${os}-${arch}.tar.gz`;
   return [

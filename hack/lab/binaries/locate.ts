@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder, envtestFolder } from '../paths.ts';
-import { type Binaries, programsIn } from './programs.ts';
+import { type Binaries, CONTROL_PLANE, NODE, type NodeBinaries, type ProgramFiles, type ProgramSet, programsIn } from './programs.ts';
 import { platform, versions } from './versions.ts';
 
 /** One place to look: complete, or why not. */
@@ -10,30 +10,50 @@ interface Candidate {
   readonly source: string;
 }
 
-/** The finished programs on this machine, in the order of preference, or why there are none. Reads the disk only. */
+/** The finished programs of a control plane on this machine, or why there are none. Reads the disk only. */
 export function findBinaries(environment: NodeJS.ProcessEnv = process.env): Binaries | { readonly reason: string } {
+  return find(CONTROL_PLANE, environment);
+}
+
+/** The same for the programs of a real node. */
+export function findNodeBinaries(
+  environment: NodeJS.ProcessEnv = process.env,
+): NodeBinaries | { readonly reason: string } {
+  return find(NODE, environment);
+}
+
+/** The programs of a set, in the order of preference. */
+export function find<Name extends string>(
+  set: ProgramSet<Name>,
+  environment: NodeJS.ProcessEnv = process.env,
+): ProgramFiles<Name> | { readonly reason: string } {
   const reasons: string[] = [];
-  for (const { folder, source } of candidates(environment)) {
-    const found = programsIn(folder, source);
+  for (const { folder, source } of candidates(set, environment)) {
+    const found = programsIn(set, folder, source);
     if ('files' in found) return found;
-    if (found.missing.length < 5) reasons.push(`${source} (${folder}) has no ${found.missing.join(', ')}`);
+    if (found.missing.length < set.programs.length)
+      reasons.push(`${source} (${folder}) has no ${found.missing.join(', ')}`);
   }
   const why = reasons.length > 0 ? ` (${reasons.join('; ')})` : '';
-  return { reason: `no control plane binaries on this machine${why}: run \`make lab-binaries\`` };
+  return { reason: `no ${set.what} on this machine${why}: run \`${set.remedy}\`` };
 }
 
 /** Where our own cache keeps the programs of this checkout's versions. */
-export function ownFolder(environment: NodeJS.ProcessEnv = process.env): string {
+export function ownFolder(
+  { key, goPackage }: ProgramSet<string> = CONTROL_PLANE,
+  environment: NodeJS.ProcessEnv = process.env,
+): string {
   const { os, arch } = platform();
-  return join(cacheFolder(environment), `${versions().fingerprint}-${os}-${arch}`);
+  const suffix = key === CONTROL_PLANE.key ? '' : `-${key}`;
+  return join(cacheFolder(environment), `${versions(goPackage).fingerprint}-${os}-${arch}${suffix}`);
 }
 
-function candidates(environment: NodeJS.ProcessEnv): Candidate[] {
+function candidates(set: ProgramSet<string>, environment: NodeJS.ProcessEnv): Candidate[] {
   const assets = environment['KUBEBUILDER_ASSETS'];
   return [
     ...(assets ? [{ folder: assets, source: '$KUBEBUILDER_ASSETS' }] : []),
     ...envtestStores(envtestFolder(environment)),
-    { folder: ownFolder(environment), source: "the lab's cache" },
+    { folder: ownFolder(set, environment), source: "the lab's cache" },
   ];
 }
 

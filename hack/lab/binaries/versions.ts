@@ -9,14 +9,14 @@ export interface Versions {
   readonly kubernetes: string;
   /** v3.6.8 */
   readonly etcd: string;
-  /** Of everything the built program depends on: names the folder in the cache. */
+  /** Of everything the program of this package depends on: names the folder in the cache. */
   readonly fingerprint: string;
 }
 
-export function versions(moduleFolder = BINARIES_MODULE): Versions {
-  const read = (name: string): string => readFileSync(join(moduleFolder, name), 'utf8');
+export function versions(goPackage = '.'): Versions {
+  const read = (name: string): string => readFileSync(join(BINARIES_MODULE, name), 'utf8');
   const hash = createHash('sha256');
-  for (const name of ['go.mod', 'go.sum', 'main.go']) hash.update(`${name}\n${read(name)}\n`);
+  for (const name of ['go.mod', 'go.sum', join(goPackage, 'main.go')]) hash.update(`${name}\n${read(name)}\n`);
   const goMod = read('go.mod');
   return {
     kubernetes: required(goMod, 'k8s.io/kubernetes'),

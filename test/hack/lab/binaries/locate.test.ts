@@ -2,8 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { findBinaries, ownFolder } from '../../../../hack/lab/binaries/locate.ts';
-import { PROGRAMS, type Program } from '../../../../hack/lab/binaries/programs.ts';
+import { findBinaries, findNodeBinaries, ownFolder } from '../../../../hack/lab/binaries/locate.ts';
+import { CONTROL_PLANE, NODE, PROGRAMS, type Program } from '../../../../hack/lab/binaries/programs.ts';
 import { platform } from '../../../../hack/lab/binaries/versions.ts';
 
 describe('hack/lab/binaries/locate', () => {
@@ -37,7 +37,7 @@ describe('hack/lab/binaries/locate', () => {
   });
 
   it("prefers $KUBEBUILDER_ASSETS, then setup-envtest's newest, then its own cache", () => {
-    const own = put(ownFolder(environment));
+    const own = put(ownFolder(CONTROL_PLANE, environment));
     expect(sourceOf()).to.equal(join(own, 'etcd'));
     put(store('1.9.0'));
     put(store('1.36.0'));
@@ -49,5 +49,13 @@ describe('hack/lab/binaries/locate', () => {
   it('takes no source that lacks a program, and names it', () => {
     environment['KUBEBUILDER_ASSETS'] = put(join(folder, 'assets'), ['etcd', 'kube-apiserver', 'kubectl']);
     expect(sourceOf()).to.include('has no kube-controller-manager, kube-scheduler');
+  });
+
+  it('keeps the programs of a real node apart: who has none needs none', () => {
+    put(ownFolder(CONTROL_PLANE, environment));
+    expect(findNodeBinaries(environment)).to.deep.equal({
+      reason: 'no node binaries on this machine: run `npm run lab -- binaries --nodes kubelet`',
+    });
+    expect(ownFolder(NODE, environment)).to.match(/-node$/);
   });
 });
