@@ -50,7 +50,11 @@ async function play(): Promise<boolean> {
   );
   const isUp = await attempt('a hub and two target clusters run on this machine', async () => {
     await takeDown(FOLDER, note);
-    stage = new Stage(FOLDER, await bringUp({ folder: FOLDER, name: NAME, targets: 2, progress: note }), note);
+    stage = new Stage(
+      FOLDER,
+      await bringUp({ folder: FOLDER, name: NAME, nodes: 'process', targets: 2, progress: note }),
+      note,
+    );
     show([stage.hub, stage.target, stage.reachable].map(({ name, url }) => `${name.padEnd(9)}${url}`).join('\n'));
   });
   if (!isUp) return false;

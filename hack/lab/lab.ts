@@ -6,17 +6,24 @@ import { type Cluster, startCluster } from './cluster/cluster.ts';
 import { writeKubeconfig } from './cluster/kubeconfig.ts';
 import { freePorts } from './cluster/ports.ts';
 import { type KubectlOptions, type KubectlResult, kubectl } from './kubectl.ts';
+import type { KubeletNodeOptions } from './kubelet-node/kubelet-node.ts';
+import { prepareRealNodes } from './kubelet-node/real-nodes.ts';
 import type { ImageMap } from './node/image.ts';
 import { PROGRAM } from './paths.ts';
 import { type Progress, silent } from './progress.ts';
 import { ServiceForward } from './service-forward.ts';
 import { createUsers, type LabUsers } from './users.ts';
 
+export const NODE_KINDS = ['process', 'kubelet'] as const;
+export type NodeKind = (typeof NODE_KINDS)[number];
+
 export interface LabOptions {
   /** Everything the lab owns; the caller removes it. */
   readonly dir: string;
   /** How many clusters beside the hub. */
   readonly targets: number;
+  /** What runs the targets' pods: processes of this machine, or a real kubelet. The hub always has a process node. */
+  readonly nodes?: NodeKind;
   readonly progress?: Progress;
   readonly binaries?: Binaries;
   /** More programs that stand for images, beside our own. */
@@ -39,7 +46,7 @@ export class Lab {
   readonly hub: Cluster;
   readonly targets: readonly Cluster[];
   readonly users: LabUsers;
-  /** Where the gateway is to be reached: https://127.0.0.1:<port>. Nothing answers before an operator runs. */
+  /** Where the gateway is to be reached, also from a real node's pods. Nothing answers before an operator runs. */
   readonly gatewayUrl: string;
   readonly #gateway: ServiceForward;
 
@@ -67,10 +74,13 @@ export class Lab {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     const binaries = options.binaries ?? (await ensureBinaries({ progress }));
     const users = createUsers();
+    const realNodes = options.nodes === 'kubelet' ? await prepareRealNodes(dir, options.targets, progress) : [];
     const names = ['hub', ...Array.from({ length: options.targets }, (_, index) => `target-${index + 1}`)];
-    const clusters = await startAll(names.map((name) => clusterOptions(name, options, binaries, users)));
+    const clusters = await startAll(
+      names.map((name, index) => clusterOptions({ name, options, binaries, users, realNode: realNodes[index - 1] })),
+    );
     for (const cluster of clusters) copyFileSync(cluster.kubeconfigPath, join(dir, `${cluster.name}.kubeconfig`));
-    const gateway = await startGateway(clusters);
+    const gateway = await startGateway(clusters, realNodes[0]?.addresses.host ?? '127.0.0.1');
     return new Lab(dir, binaries, clusters, users, gateway);
   }
 
@@ -124,33 +134,43 @@ async function startAll(options: readonly Parameters<typeof startCluster>[0][]):
   throw failed.reason;
 }
 
-function clusterOptions(
-  name: string,
-  options: LabOptions,
-  binaries: Binaries,
-  users: LabUsers,
-): Parameters<typeof startCluster>[0] {
+interface ClusterInput {
+  readonly name: string;
+  readonly options: LabOptions;
+  readonly binaries: Binaries;
+  readonly users: LabUsers;
+  readonly realNode: KubeletNodeOptions | undefined;
+}
+
+function clusterOptions({
+  name,
+  options,
+  binaries,
+  users,
+  realNode,
+}: ClusterInput): Parameters<typeof startCluster>[0] {
   const tokens = Object.values(users).map(({ name: user, token, groups }) => ({ token, user, uid: user, groups }));
+  const processNode = {
+    images: { ...OUR_IMAGE, ...options.images },
+    restartBaseMs: options.restartBaseMs ?? RESTART_BASE_MS,
+  };
   return {
     name,
     dir: join(options.dir, name),
     binaries,
     tokens: name === 'hub' ? tokens : [],
-    processNode: {
-      images: { ...OUR_IMAGE, ...options.images },
-      restartBaseMs: options.restartBaseMs ?? RESTART_BASE_MS,
-    },
+    ...(realNode === undefined ? { processNode } : { kubeletNode: realNode }),
     progress: options.progress ?? silent,
   };
 }
 
-async function startGateway([hub, ...targets]: readonly Cluster[]): Promise<Gateway> {
+async function startGateway([hub, ...targets]: readonly Cluster[], listenHost: string): Promise<Gateway> {
   if (hub === undefined) throw new RangeError('a lab has a hub');
   const [listenPort = 0] = await freePorts(1);
-  const forward = new ServiceForward({ client: hub.client, ...GATEWAY, listenPort });
+  const forward = new ServiceForward({ client: hub.client, ...GATEWAY, listenHost, listenPort });
   try {
     await forward.start();
-    return { url: `https://127.0.0.1:${listenPort}`, forward };
+    return { url: `https://${listenHost}:${listenPort}`, forward };
   } catch (error) {
     await Promise.all([forward.stop(), hub.stop(), ...targets.map((target) => target.stop())]);
     throw error;

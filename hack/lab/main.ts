@@ -3,9 +3,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import yargs, { type Argv } from 'yargs';
-import { ensureBinaries } from './binaries.ts';
+import { ensureBinaries, ensureNodeBinaries } from './binaries.ts';
 import { takeDown } from './down.ts';
 import { installOperator } from './install.ts';
+import { NODE_KINDS, type NodeKind } from './lab.ts';
 import { print, table, tell } from './output.ts';
 import { labFolder } from './paths.ts';
 import { elapsed } from './progress.ts';
@@ -15,10 +16,23 @@ import { bringUp } from './up.ts';
 
 const NAME = { type: 'string', default: 'default', describe: 'Name of the lab; several can run at once' } as const;
 
-async function up({ name, targets, install }: { name: string; targets: number; install: boolean }): Promise<void> {
+const NODES = {
+  choices: NODE_KINDS,
+  default: 'process' as NodeKind,
+  describe: "The targets' pods: as processes, or with kubelet and containerd (root on Linux)",
+} as const;
+
+interface UpArguments {
+  readonly name: string;
+  readonly targets: number;
+  readonly nodes: NodeKind;
+  readonly install: boolean;
+}
+
+async function up({ name, targets, nodes, install }: UpArguments): Promise<void> {
   const startedMs = Date.now();
   const folder = labFolder(name);
-  const state = await bringUp({ folder, name, targets, progress: tell });
+  const state = await bringUp({ folder, name, targets, nodes, progress: tell });
   print(`Lab ${name} is up (${elapsed(Date.now() - startedMs)}).`);
   for (const cluster of state.clusters) print(`  ${cluster.name}: export KUBECONFIG=${cluster.kubeconfig}`);
   if (install) await installInto(folder, state);
@@ -54,9 +68,11 @@ async function down({ name }: { name: string }): Promise<void> {
   print(`Lab ${name} is down.`);
 }
 
-async function binaries(): Promise<void> {
+async function binaries({ nodes }: { nodes: NodeKind }): Promise<void> {
   const { files } = await ensureBinaries({ progress: tell });
   for (const file of Object.values(files)) print(file);
+  if (nodes === 'process') return;
+  for (const file of Object.values((await ensureNodeBinaries({ progress: tell })).files)) print(file);
 }
 
 await yargs(process.argv.slice(2))
@@ -68,6 +84,7 @@ await yargs(process.argv.slice(2))
       options
         .option('name', NAME)
         .option('targets', { type: 'number', default: 2, describe: 'Clusters beside the hub' })
+        .option('nodes', NODES)
         .option('install', {
           type: 'boolean',
           default: true,
@@ -77,7 +94,12 @@ await yargs(process.argv.slice(2))
   )
   .command('status', 'Show every process of a lab', (options: Argv) => options.option('name', NAME), status)
   .command('down', 'Stop a lab and remove its folder', (options: Argv) => options.option('name', NAME), down)
-  .command('binaries', 'Find, download or build the control plane programs', {}, binaries)
+  .command(
+    'binaries',
+    'Find, download or build the control plane programs, and those of real nodes',
+    (options: Argv) => options.option('nodes', NODES),
+    binaries,
+  )
   .demandCommand(1, 'Say what to do: up, status, down or binaries.')
   .strict()
   .fail((message, error) => {

@@ -11,7 +11,8 @@ export interface ServiceForwardOptions {
   readonly service: string;
   /** Of the Service: its name or number. */
   readonly servicePort: string | number;
-  /** On 127.0.0.1. */
+  /** An address of this machine. */
+  readonly listenHost: string;
   readonly listenPort: number;
 }
 
@@ -45,7 +46,7 @@ export class ServiceForward {
     this.#pods.start();
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ host: '127.0.0.1', port: this.#options.listenPort }, resolve);
+      this.#server.listen({ host: this.#options.listenHost, port: this.#options.listenPort }, resolve);
     });
   }
 

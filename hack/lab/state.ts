@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { NodeKind } from './lab.ts';
 import type { ProcessIdentity } from './processes/identity.ts';
 import type { LabUsers } from './users.ts';
 
@@ -11,6 +12,7 @@ export interface LabState {
   readonly problem?: string;
   readonly supervisor: ProcessIdentity;
   readonly targets: number;
+  readonly nodes: NodeKind;
   readonly gatewayUrl?: string;
   readonly kubectl?: string;
   readonly users?: LabUsers;

@@ -6,6 +6,7 @@ import type { Node } from './api/objects.ts';
 import type { Pod } from './api/pod.ts';
 import { LEDGER_FOLDER } from './cluster/cluster.ts';
 import { clientOf } from './kubeconfig-client.ts';
+import { nodeHealth } from './kubelet-node/health.ts';
 import { isAlive } from './processes/identity.ts';
 import { type ProcessRecord, readLedger } from './processes/ledger.ts';
 import type { ClusterState, LabState } from './state.ts';
@@ -31,7 +32,13 @@ async function clusterRows(cluster: ClusterState): Promise<StatusRow[]> {
   try {
     const components = records.filter(({ pod }) => pod === undefined);
     const rows = await Promise.all(components.map((record) => componentRow(cluster, client, record)));
-    return [...rows, await nodeRow(cluster, client), ...(await podRows(cluster, client, records))];
+    const pods = await podsOf(client);
+    const isReal = components.some(({ name }) => name === 'kubelet');
+    return [
+      ...rows,
+      await nodeRow(cluster, client),
+      ...(isReal ? realPodRows(cluster, pods) : podRows(cluster, pods, records)),
+    ];
   } finally {
     client.close();
   }
@@ -42,8 +49,10 @@ async function componentRow(cluster: ClusterState, client: ApiClient, record: Pr
   return [`${cluster.name} ${record.name}`, String(record.pid), record.address ?? '', yesOrNo(healthy)];
 }
 
-function isHealthy({ dir }: ClusterState, client: ApiClient, { name, address }: ProcessRecord): Promise<boolean> {
+function isHealthy({ dir }: ClusterState, client: ApiClient, { name, address = '' }: ProcessRecord): Promise<boolean> {
   if (name === 'kube-apiserver') return client.isOk('/readyz');
+  const ofNode = nodeHealth(name, address);
+  if (ofNode !== undefined) return ofNode;
   const read = (file: string): string => readFileSync(join(dir, 'pki', file), 'utf8');
   const url = `https://${address}`;
   if (name !== 'etcd') return askOnce(new ApiClient({ url, caPem: read('ca.crt') }), '/healthz');
@@ -70,17 +79,25 @@ async function nodeRow(cluster: ClusterState, client: ApiClient): Promise<Status
   }
 }
 
-async function podRows(
-  cluster: ClusterState,
-  client: ApiClient,
-  records: readonly ProcessRecord[],
-): Promise<StatusRow[]> {
-  let pods: Pod[] = [];
+async function podsOf(client: ApiClient): Promise<readonly Pod[]> {
   try {
-    ({ items: pods } = await client.get<{ items: Pod[] }>('/api/v1/pods'));
+    return (await client.get<{ items: Pod[] }>('/api/v1/pods')).items;
   } catch {
-    // the API server is away: its row says so
+    return []; // the API server is away: its row says so
   }
+}
+
+/** Pods of a real node: their processes are its own business. */
+function realPodRows(cluster: ClusterState, pods: readonly Pod[]): StatusRow[] {
+  return pods.flatMap(({ metadata, status }) =>
+    (status?.containerStatuses ?? []).map(({ name, ready }): StatusRow => {
+      const component = `${cluster.name} ${metadata.namespace}/${metadata.name}/${name}`;
+      return [component, '', status?.podIP ?? '', yesOrNo(ready)];
+    }),
+  );
+}
+
+function podRows(cluster: ClusterState, pods: readonly Pod[], records: readonly ProcessRecord[]): StatusRow[] {
   return records.flatMap(({ pid, pod }) => {
     if (pod === undefined) return [];
     const status = pods.find(({ metadata }) => metadata.uid === pod.uid)?.status?.containerStatuses;

@@ -3,6 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:f
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { takeDown } from './down.ts';
+import type { NodeKind } from './lab.ts';
 import { REPOSITORY } from './paths.ts';
 import { pause } from './pause.ts';
 import { isAlive } from './processes/identity.ts';
@@ -14,21 +15,22 @@ export interface UpOptions {
   readonly folder: string;
   readonly name: string;
   readonly targets: number;
+  readonly nodes: NodeKind;
   readonly progress: Progress;
 }
 
 const SUPERVISOR = fileURLToPath(new URL('supervisor.ts', import.meta.url));
 
-/** A lab that is ready: the one that runs, or a new one. @throws Error if it cannot start, or has another number of targets */
+/** A lab that is ready: the one that runs, or a new one. @throws Error if it cannot start, or has other targets */
 export async function bringUp(options: UpOptions): Promise<LabState> {
-  const { folder, name, targets, progress } = options;
+  const { folder, name, targets, nodes, progress } = options;
   return withLock(`${folder}.lock`, `starts lab ${name}`, progress, async () => {
     const running = readState(folder);
     if (running !== undefined && isAlive(running.supervisor)) {
-      if (running.targets === targets)
+      if (running.targets === targets && running.nodes === nodes)
         return untilReady(folder, running.supervisor.pid, running.phase === 'ready' ? silent : progress);
       throw new Error(
-        `Lab ${name} runs with ${running.targets} targets: run \`npm run lab -- down --name ${name}\` first.`,
+        `Lab ${name} runs with ${running.targets} targets on ${running.nodes} nodes: run \`npm run lab -- down --name ${name}\` first.`,
       );
     }
     await takeDown(folder, progress);
@@ -38,9 +40,10 @@ export async function bringUp(options: UpOptions): Promise<LabState> {
 }
 
 /** Starts the process that outlives this one. */
-function startSupervisor({ folder, name, targets }: UpOptions): number {
+function startSupervisor({ folder, name, targets, nodes }: UpOptions): number {
   const log = openSync(logPath(folder), 'a', 0o600);
-  const child = spawn(process.execPath, ['--import', 'tsx', SUPERVISOR, folder, name, String(targets)], {
+  const args = ['--import', 'tsx', SUPERVISOR, folder, name, String(targets), nodes];
+  const child = spawn(process.execPath, args, {
     cwd: REPOSITORY,
     detached: true,
     stdio: ['ignore', log, log],

@@ -1,7 +1,15 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder, envtestFolder } from '../paths.ts';
-import { type Binaries, CONTROL_PLANE, NODE, type NodeBinaries, type ProgramFiles, type ProgramSet, programsIn } from './programs.ts';
+import {
+  type Binaries,
+  CONTROL_PLANE,
+  NODE,
+  type NodeBinaries,
+  type ProgramFiles,
+  type ProgramSet,
+  programsIn,
+} from './programs.ts';
 import { platform, versions } from './versions.ts';
 
 /** One place to look: complete, or why not. */

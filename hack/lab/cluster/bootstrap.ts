@@ -5,10 +5,10 @@ const RBAC = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings';
 const DEFAULT_ACCOUNT_TIMEOUT_MS = 60_000;
 
 /** Who may do what in a fresh cluster, and the first sign of life of its controllers. */
-export async function prepareCluster(client: ApiClient): Promise<void> {
+export async function prepareCluster(client: ApiClient, hasRealNode: boolean): Promise<void> {
   await bind(client, 'lab:admins', 'cluster-admin', { kind: 'Group', name: 'lab:admins' });
-  // There is no node authorizer here: the process node has the rights of the role that Kubernetes ships for kubelets.
-  await bind(client, 'lab:nodes', 'system:node', { kind: 'Group', name: 'system:nodes' });
+  // Without node authorizer the process node has the rights of the role that Kubernetes ships for kubelets.
+  if (!hasRealNode) await bind(client, 'lab:nodes', 'system:node', { kind: 'Group', name: 'system:nodes' });
   await bind(client, 'lab:kubelet-client', 'system:kubelet-api-admin', {
     kind: 'User',
     name: 'kube-apiserver-kubelet-client',

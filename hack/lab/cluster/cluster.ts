@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiClient } from '../api/client.ts';
 import type { Binaries } from '../binaries/programs.ts';
+import { KubeletNode, type KubeletNodeOptions } from '../kubelet-node/kubelet-node.ts';
 import { ProcessNode, type ProcessNodeOptions } from '../node/process-node.ts';
 import { Ledger, stopRecorded } from '../processes/ledger.ts';
 import { type Progress, reportIfSlow, silent } from '../progress.ts';
@@ -28,6 +29,8 @@ export interface ClusterOptions {
   readonly tokens?: readonly StaticToken[];
   /** Present: the cluster gets a node that runs pods as processes of this machine. */
   readonly processNode?: ProcessNodeOptions;
+  /** Present: the cluster gets a real node instead, on a machine made of namespaces. */
+  readonly kubeletNode?: KubeletNodeOptions;
   readonly progress?: Progress;
 }
 
@@ -43,7 +46,7 @@ const AUDIT_POLICY = {
   rules: [{ level: 'Metadata' }],
 };
 
-/** A running Kubernetes cluster: a control plane of four processes and, if asked for, one process node. */
+/** A running Kubernetes cluster: a control plane of four processes and, if asked for, one node. */
 export class Cluster {
   readonly name: string;
   readonly dir: string;
@@ -61,7 +64,7 @@ export class Cluster {
   readonly controllerManager: Component;
   readonly scheduler: Component;
   readonly ledger: Ledger;
-  #node: ProcessNode | undefined;
+  #node: ProcessNode | KubeletNode | undefined;
 
   private constructor(options: ClusterOptions, plane: ControlPlane, pki: Pki, ledger: Ledger) {
     this.name = options.name;
@@ -79,8 +82,8 @@ export class Cluster {
     this.ledger = ledger;
   }
 
-  /** The process node, if the cluster has one. */
-  get node(): ProcessNode | undefined {
+  /** The node, if the cluster has one. */
+  get node(): ProcessNode | KubeletNode | undefined {
     return this.#node;
   }
 
@@ -93,7 +96,11 @@ export class Cluster {
     const { dir, progress = silent } = options;
     await stopRecorded(join(dir, LEDGER_FOLDER));
     mkdirSync(join(dir, 'logs'), { recursive: true, mode: 0o700 });
-    const pki = await createPki(join(dir, 'pki'), { nodeName: nodeNameOf(options), serviceIP: SERVICE_IP });
+    const pki = await createPki(join(dir, 'pki'), {
+      nodeName: nodeNameOf(options),
+      serviceIP: SERVICE_IP,
+      ...hostsOf(options),
+    });
     const starting = startWithRetry(options, pki);
     return reportIfSlow(progress, `${options.name}: starting the control plane`, starting);
   }
@@ -114,30 +121,39 @@ export class Cluster {
 
   async #bringUp(options: ClusterOptions, pki: Pki): Promise<void> {
     writeKubeconfigs(this, options.dir, pki);
-    await this.etcd.start();
-    await this.apiServer.start();
-    await Promise.all([this.controllerManager.start(), this.scheduler.start(), prepareCluster(this.client)]);
-    if (options.processNode === undefined) return;
-    this.#node = await ProcessNode.start({
-      ...options.processNode,
-      name: nodeNameOf(options),
-      dir: join(options.dir, 'node'),
-      apiUrl: this.url,
-      clientCaPem: pki.caPem,
-      identity: pki.node,
-      serving: pki.kubelet,
-      ledger: this.ledger,
-      progress: options.progress ?? silent,
-    });
+    const { kubeletNode, processNode, progress = silent } = options;
+    const shared = { name: nodeNameOf(options), dir: join(options.dir, 'node'), ledger: this.ledger, progress };
+    if (kubeletNode !== undefined) {
+      const node = await KubeletNode.powerOn({ ...kubeletNode, ...shared, logsDir: join(options.dir, 'logs') });
+      this.#node = node;
+      await Promise.all([this.#startControlPlane(true), node.prepare()]);
+      await node.join(this.client, { ...pki, apiUrl: this.url, identity: pki.node, serving: pki.kubelet });
+      return;
+    }
+    await this.#startControlPlane(false);
+    if (processNode === undefined) return;
+    const trust = { apiUrl: this.url, clientCaPem: pki.caPem, identity: pki.node, serving: pki.kubelet };
+    this.#node = await ProcessNode.start({ ...processNode, ...shared, ...trust });
   }
 
-  /** Pods first, then who depends on the API server, the API server, etcd. */
+  async #startControlPlane(hasRealNode: boolean): Promise<void> {
+    await this.etcd.start();
+    await this.apiServer.start();
+    await Promise.all([
+      this.controllerManager.start(),
+      this.scheduler.start(),
+      prepareCluster(this.client, hasRealNode),
+    ]);
+  }
+
+  /** Pods first, then who depends on the API server, the API server, etcd; last what its address lies on. */
   async stop(): Promise<void> {
     await this.#node?.stop();
     this.client.close();
     await Promise.all([this.scheduler.stop(), this.controllerManager.stop()]);
     await this.apiServer.stop();
     await this.etcd.stop();
+    if (this.#node instanceof KubeletNode) await this.#node.powerOff();
   }
 }
 
@@ -173,6 +189,8 @@ async function planned(options: ClusterOptions, pki: Pki, ledger: Ledger): Promi
     pkiFolder: pki.folder,
     ports: { etcd, apiServer, controllerManager, scheduler },
     serviceRange: SERVICE_RANGE,
+    apiHost: hostsOf(options).apiHost,
+    hasRealNode: options.kubeletNode !== undefined,
     tokensPath,
     auditPolicyPath,
     auditLogPath: join(dir, 'audit.log'),
@@ -197,6 +215,12 @@ function writeKubeconfigs(cluster: Cluster, dir: string, pki: Pki): void {
     credential: pki.controllerManager,
   });
   writeKubeconfig(join(dir, 'scheduler.kubeconfig'), { ...shared, user: 'scheduler', credential: pki.scheduler });
+}
+
+/** A real node and its pods reach their API server over the node's cable. */
+function hostsOf({ kubeletNode }: ClusterOptions): { readonly apiHost: string; readonly nodeHost: string } {
+  const loopback = '127.0.0.1';
+  return { apiHost: kubeletNode?.addresses.host ?? loopback, nodeHost: kubeletNode?.addresses.node ?? loopback };
 }
 
 function nodeNameOf({ name }: ClusterOptions): string {

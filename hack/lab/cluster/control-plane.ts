@@ -16,6 +16,10 @@ export interface ControlPlaneInput {
     readonly scheduler: number;
   };
   readonly serviceRange: string;
+  /** The API server's: on 127.0.0.1 only this machine reaches it. */
+  readonly apiHost: string;
+  /** A kubelet that the node authorizer judges, and pods whose addresses Endpoints may hold. */
+  readonly hasRealNode: boolean;
   readonly tokensPath: string;
   readonly auditPolicyPath: string;
   readonly auditLogPath: string;
@@ -37,14 +41,14 @@ const START_TIMEOUT_MS = 90_000;
 
 /** The four programs, not started. The stop order is theirs: etcd last, or the API server hangs in its shutdown. */
 export function controlPlane(input: ControlPlaneInput): ControlPlane {
-  const { ports, caPem } = input;
+  const { ports, caPem, apiHost } = input;
   const etcdHealth = new ApiClient({
     url: `https://127.0.0.1:${ports.etcd}`,
     caPem: input.etcdCaPem,
     ...input.etcdClient,
   });
-  const healthOf = (port: number, path: string): (() => Promise<boolean>) => {
-    const client = new ApiClient({ url: `https://127.0.0.1:${port}`, caPem });
+  const healthOf = (port: number, path: string, host = '127.0.0.1'): (() => Promise<boolean>) => {
+    const client = new ApiClient({ url: `https://${host}:${port}`, caPem });
     return () => client.isOk(path);
   };
   const component = (
@@ -71,10 +75,10 @@ export function controlPlane(input: ControlPlaneInput): ControlPlane {
     }),
     apiServer: component('kube-apiserver', {
       args: apiServerFlags(input),
-      address: `127.0.0.1:${ports.apiServer}`,
+      address: `${apiHost}:${ports.apiServer}`,
       stopOrder: 3,
       stopGraceMs: 8_000,
-      isHealthy: healthOf(ports.apiServer, '/readyz'),
+      isHealthy: healthOf(ports.apiServer, '/readyz', apiHost),
     }),
     controllerManager: component('kube-controller-manager', {
       args: controllerManagerFlags(input),
@@ -92,6 +96,15 @@ export function controlPlane(input: ControlPlaneInput): ControlPlane {
     }),
   };
 }
+
+const REAL_NODE_FLAGS = ['--authorization-mode=Node,RBAC', '--enable-admission-plugins=NodeRestriction'];
+const PROCESS_NODE_FLAGS = [
+  '--authorization-mode=RBAC',
+  '--endpoint-reconciler-type=none', // the API refuses loopback endpoints
+];
+/** Pods of a process node have loopback addresses, which the API refuses in Endpoints: these would fail on every Service. */
+const PROCESS_NODE_CONTROLLERS =
+  '*,-endpoints-controller,-endpointslice-controller,-endpointslice-mirroring-controller';
 
 function etcdFlags({ folder, pkiFolder, ports }: ControlPlaneInput): string[] {
   const url = `https://127.0.0.1:${ports.etcd}`;
@@ -116,9 +129,9 @@ function apiServerFlags(input: ControlPlaneInput): string[] {
     `--etcd-cafile=${pki('etcd-ca.crt')}`,
     `--etcd-certfile=${pki('etcd-client.crt')}`,
     `--etcd-keyfile=${pki('etcd-client.key')}`,
-    '--bind-address=127.0.0.1',
-    '--advertise-address=127.0.0.1',
-    '--endpoint-reconciler-type=none', // the API refuses loopback endpoints
+    `--bind-address=${input.apiHost}`,
+    `--advertise-address=${input.apiHost}`,
+    ...(input.hasRealNode ? REAL_NODE_FLAGS : PROCESS_NODE_FLAGS),
     `--secure-port=${input.ports.apiServer}`,
     `--tls-cert-file=${pki('apiserver.crt')}`,
     `--tls-private-key-file=${pki('apiserver.key')}`,
@@ -135,7 +148,6 @@ function apiServerFlags(input: ControlPlaneInput): string[] {
     `--service-account-key-file=${pki('service-account.pub')}`,
     `--service-account-signing-key-file=${pki('service-account.key')}`,
     `--service-cluster-ip-range=${input.serviceRange}`,
-    '--authorization-mode=RBAC',
     '--allow-privileged=true',
     `--kubelet-certificate-authority=${pki('ca.crt')}`,
     `--kubelet-client-certificate=${pki('kubelet-client.crt')}`,
@@ -155,8 +167,7 @@ function controllerManagerFlags(input: ControlPlaneInput): string[] {
     `--root-ca-file=${join(input.pkiFolder, 'ca.crt')}`,
     `--service-account-private-key-file=${join(input.pkiFolder, 'service-account.key')}`,
     '--use-service-account-credentials=true',
-    // Pods have loopback addresses here, which the API refuses in Endpoints: these would fail on every Service.
-    '--controllers=*,-endpoints-controller,-endpointslice-controller,-endpointslice-mirroring-controller',
+    `--controllers=${input.hasRealNode ? '*' : PROCESS_NODE_CONTROLLERS}`,
   ];
 }
 

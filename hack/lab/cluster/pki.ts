@@ -9,12 +9,14 @@ export interface Pki {
   readonly caPem: string;
   /** system:masters, for the lab's own user. */
   readonly admin: KeyPair;
-  /** system:node:<name>, for the process node. */
+  /** system:node:<name>, for the node. */
   readonly node: KeyPair;
   /** What the node's kubelet server shows. */
   readonly kubelet: KeyPair;
   readonly controllerManager: KeyPair;
   readonly scheduler: KeyPair;
+  /** Of a real node. */
+  readonly kubeProxy: KeyPair;
 }
 
 /** The name by which a kubelet knows the API server. */
@@ -24,10 +26,13 @@ export interface PkiNames {
   readonly nodeName: string;
   /** The first address of the service range: the `kubernetes` Service. */
   readonly serviceIP: string;
+  /** Where the API server and the node's kubelet listen. */
+  readonly apiHost: string;
+  readonly nodeHost: string;
 }
 
 /** Makes every key of one cluster. The front-proxy CA differs from the clients' CA, as the API server demands. */
-export async function createPki(folder: string, { nodeName, serviceIP }: PkiNames): Promise<Pki> {
+export async function createPki(folder: string, { nodeName, serviceIP, apiHost, nodeHost }: PkiNames): Promise<Pki> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const write = (name: string, text: string): void => writeFileSync(join(folder, name), text, { mode: 0o600 });
   const writePair = (name: string, pair: KeyPair): void => {
@@ -58,7 +63,10 @@ export async function createPki(folder: string, { nodeName, serviceIP }: PkiName
   writePair('kubelet-client', await ca.client({ commonName: KUBELET_CLIENT }));
   writePair(
     'apiserver',
-    await ca.server('kube-apiserver', { dns: ['localhost', ...kubernetes], ip: ['127.0.0.1', serviceIP] }),
+    await ca.server('kube-apiserver', {
+      dns: ['localhost', ...kubernetes],
+      ip: [...new Set([apiHost, '127.0.0.1', serviceIP])],
+    }),
   );
   const control = await ca.server('control-plane', loopback);
   writePair('control-plane', control);
@@ -68,8 +76,9 @@ export async function createPki(folder: string, { nodeName, serviceIP }: PkiName
     caPem: ca.certificatePem,
     admin: await ca.client({ commonName: 'lab', organization: 'system:masters' }),
     node: await ca.client({ commonName: `system:node:${nodeName}`, organization: 'system:nodes' }),
-    kubelet: await ca.server(nodeName, loopback),
+    kubelet: await ca.server(nodeName, { dns: ['localhost'], ip: [nodeHost] }),
     controllerManager: await ca.client({ commonName: 'system:kube-controller-manager' }),
     scheduler: await ca.client({ commonName: 'system:kube-scheduler' }),
+    kubeProxy: await ca.client({ commonName: 'system:kube-proxy' }),
   };
 }

@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeCgroup } from './cgroup.ts';
 import type { ProcessIdentity } from './identity.ts';
 import { stopProcess } from './stop-process.ts';
 
@@ -22,7 +23,9 @@ export interface ProcessRecord extends ProcessIdentity {
   readonly pod?: PodProcess;
 }
 
-/** A folder with one file per running process. Every process in it leads its own process group. */
+const CGROUP_SUFFIX = '.cgroup';
+
+/** A folder with one file per running process and per control group. Every process in it leads its own process group. */
 export class Ledger {
   readonly #folder: string;
 
@@ -41,6 +44,15 @@ export class Ledger {
     rmSync(this.#file(name), { force: true });
   }
 
+  /** A control group outlives its processes: whoever stops them removes it. */
+  noteCgroup(name: string): void {
+    writeFileSync(join(this.#folder, `${name}${CGROUP_SUFFIX}`), '', { mode: 0o600 });
+  }
+
+  forgetCgroup(name: string): void {
+    rmSync(join(this.#folder, `${name}${CGROUP_SUFFIX}`), { force: true });
+  }
+
   read(): ProcessRecord[] {
     return readLedger(this.#folder);
   }
@@ -52,17 +64,12 @@ export class Ledger {
 
 /** The records in `folder`, in the order in which they are to be stopped; none if there is no such folder. */
 export function readLedger(folder: string): ProcessRecord[] {
-  let names: string[];
-  try {
-    names = readdirSync(folder).filter((name) => name.endsWith('.json'));
-  } catch {
-    return []; // never started
-  }
+  const names = namesIn(folder).filter((name) => name.endsWith('.json'));
   const records = names.flatMap((name) => recordIn(join(folder, name)) ?? []);
   return records.sort((a, b) => a.stopOrder - b.stopOrder);
 }
 
-/** Stops every process that `folder` names, those of one order together. */
+/** Stops every process that `folder` names, those of one order together, then removes its control groups. */
 export async function stopRecorded(folder: string): Promise<number> {
   const records = readLedger(folder);
   for (const order of new Set(records.map((record) => record.stopOrder))) {
@@ -70,7 +77,25 @@ export async function stopRecorded(folder: string): Promise<number> {
     await Promise.all(batch.map((record) => stopProcess(record, { graceMs: record.graceMs, group: true })));
   }
   for (const record of records) rmSync(join(folder, `${encodeURIComponent(record.name)}.json`), { force: true });
+  await removeCgroups(folder);
   return records.length;
+}
+
+async function removeCgroups(folder: string): Promise<void> {
+  for (const file of namesIn(folder).filter((name) => name.endsWith(CGROUP_SUFFIX))) {
+    const cgroup = file.slice(0, -CGROUP_SUFFIX.length);
+    if (!(await removeCgroup(cgroup)))
+      throw new Error(`The control group ${cgroup} could not be removed: a process is left in it.`);
+    rmSync(join(folder, file), { force: true });
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // never started
+  }
 }
 
 function recordIn(file: string): ProcessRecord | undefined {
