@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { ensureBinaries } from './lab/binaries.ts';
+import { ensureBinaries, ensureNodeBinaries } from './lab/binaries.ts';
+import { findNodeTools } from './lab/kubelet-node/prerequisites.ts';
 
 /**
  * Runs the unit tests, then the rules of the wire against live peers and mutants, then the integration tests on a real control plane,
  * and closes with the true counts:
- * `N passed, N failed[, N skipped]` alone on the last line. Exit 1 on any failure, on a run without tests,
+ * `N passed, N failed[, N skipped]` alone on the last line, or with --json `{"passed":N,"failed":N,"skipped":N}`.
+ * `--e2e` runs the tests on real nodes instead, which need root. Exit 1 on any failure, on a run without tests,
  * and in CI on any skip.
  */
 
@@ -25,6 +27,8 @@ const { values, positionals } = parseArgs({
     unit: { type: 'boolean', default: false },
     tunnelspec: { type: 'boolean', default: false },
     integration: { type: 'boolean', default: false },
+    e2e: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
   },
 });
 
@@ -32,17 +36,19 @@ const SUITES = {
   unit: ['--config', '.mocharc.json'],
   tunnelspec: ['--config', '.mocharc.tunnelspec.json'],
   integration: ['--config', '.mocharc.integration.json'],
+  e2e: ['--config', '.mocharc.e2e.json'],
 } as const;
 
 const suites = Object.keys(SUITES) as (keyof typeof SUITES)[];
 const named = suites.filter((suite) => values[suite]);
-const chosen = named.length > 0 ? named : suites;
+const chosen = named.length > 0 ? named : suites.filter((suite) => suite !== 'e2e');
 
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
 let isBroken = false;
 for (const suite of chosen) {
   process.stdout.write(`\n${suite} tests\n`);
-  if (suite === 'integration') await prepareControlPlane();
+  if (suite === 'integration' || suite === 'e2e')
+    await prepareBinaries(suite === 'e2e' && 'busybox' in findNodeTools());
   const status = await runSuite([...SUITES[suite], ...positionals], total);
   isBroken ||= status !== 0;
 }
@@ -50,15 +56,19 @@ const isCi = process.env['CI'] === 'true';
 const isShort = total.passed === 0 || (isCi && total.skipped > 0);
 if (isCi && total.skipped > 0)
   process.stdout.write('\nIn CI a skipped test is a failure: everything it needs can be had here.\n');
-process.stdout.write(
-  `\n${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}\n`,
-);
+process.stdout.write(`\n${values.json ? JSON.stringify(total) : sentence(total)}\n`);
 process.exitCode = isBroken || isShort || total.failed > 0 ? 1 : 0;
 
-/** Finds, downloads or builds the control plane. Where that cannot be, the tests that need it are skipped and say so. */
-async function prepareControlPlane(): Promise<void> {
+function sentence({ passed, failed, skipped }: Counts): string {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}
+
+/** Finds, downloads or builds the control plane, and a node's programs where one can be. Where that cannot be, the tests that need it are skipped and say so. */
+async function prepareBinaries(withNode: boolean): Promise<void> {
+  const progress = (what: string): boolean => process.stdout.write(`  ${what}\n`);
   try {
-    await ensureBinaries({ progress: (sentence) => process.stdout.write(`  ${sentence}\n`) });
+    await ensureBinaries({ progress });
+    if (withNode) await ensureNodeBinaries({ progress });
   } catch (error) {
     process.stdout.write(`  ${error instanceof Error ? error.message : String(error)}\n`);
   }

@@ -10,7 +10,7 @@ export interface KubectlOptions {
   /** A failure is a result, not an error. */
   readonly mayFail?: boolean;
   readonly signal?: AbortSignal;
-  /** More environment. */
+  /** More of it, like kubectl's own switches. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -28,6 +28,11 @@ export interface KubectlProgram {
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 
+/** Nothing of the developer's own kubectl. */
+export function kubectlEnvironment(cacheFolder: string, kubeconfig: string): NodeJS.ProcessEnv {
+  return { PATH: process.env['PATH'], HOME: cacheFolder, KUBECACHEDIR: cacheFolder, KUBECONFIG: kubeconfig };
+}
+
 /** Runs the lab's own kubectl against `kubeconfig`. @throws Error with kubectl's words if it fails */
 export async function kubectl(
   { file, cacheFolder }: KubectlProgram,
@@ -35,12 +40,9 @@ export async function kubectl(
   args: readonly string[],
   options: KubectlOptions = {},
 ): Promise<KubectlResult> {
-  const { input = '', token, timeoutMs = DEFAULT_TIMEOUT_MS, mayFail = false, signal, environment = {} } = options;
+  const { input = '', token, timeoutMs = DEFAULT_TIMEOUT_MS, mayFail = false, signal, environment } = options;
   const child = spawn(file, [...(token === undefined ? [] : [`--token=${token}`]), ...args], {
-    env: {
-      ...{ PATH: process.env['PATH'], HOME: cacheFolder, KUBECACHEDIR: cacheFolder, KUBECONFIG: kubeconfig },
-      ...environment,
-    },
+    env: { ...kubectlEnvironment(cacheFolder, kubeconfig), ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
     timeout: timeoutMs,
     ...(signal && { signal }),

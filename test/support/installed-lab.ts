@@ -5,16 +5,20 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { ApiClient } from '../../hack/lab/api/client.ts';
 import { findBinaries } from '../../hack/lab/binaries.ts';
+import { takeDown } from '../../hack/lab/down.ts';
 import { GatewayAccess } from '../../hack/lab/gateway-access.ts';
 import { installOperator } from '../../hack/lab/install.ts';
 import type { KubectlOptions, KubectlResult } from '../../hack/lab/kubectl.ts';
 import { type Cluster, type Lab, type LabOptions, startLab } from '../../hack/lab/lab.ts';
 import { podProcesses } from '../../hack/lab/pod-process.ts';
 import type { PodProcess, ProcessRecord } from '../../hack/lab/processes/ledger.ts';
+import { silent } from '../../hack/lab/progress.ts';
 import type { UserName } from '../../hack/lab/users.ts';
 import { program } from './program.ts';
 
-export interface InstalledLabOptions extends Pick<LabOptions, 'targets' | 'images' | 'restartBaseMs'> {
+export interface InstalledLabOptions extends Pick<LabOptions, 'targets' | 'nodes' | 'images' | 'restartBaseMs'> {
+  /** Where it is; a fresh folder if nobody cares. What an earlier run left there is taken down first. */
+  readonly dir?: string;
   /** More environment of the operator. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -33,8 +37,9 @@ export class InstalledLab {
     this.dir = dir;
   }
 
-  static async start({ environment = {}, ...options }: InstalledLabOptions): Promise<InstalledLab> {
-    const dir = mkdtempSync(join(tmpdir(), 'clustertunnel-'));
+  static async start({ environment = {}, dir: wanted, ...options }: InstalledLabOptions): Promise<InstalledLab> {
+    const dir = wanted ?? mkdtempSync(join(tmpdir(), 'clustertunnel-'));
+    if (wanted !== undefined) await takeDown(dir, silent);
     const lab = await startLab({ dir, ...options });
     const installed = new InstalledLab(lab, dir);
     try {
@@ -72,9 +77,13 @@ export class InstalledLab {
 
   /** kubectl through a tunnel. `token`: of a person of the lab by name, or any other token. */
   through(tunnel: string, user: UserName | { token: string }, args: readonly string[], options: KubectlOptions = {}) {
+    return this.lab.kubectl(this.kubeconfigFor(tunnel, user), args, options);
+  }
+
+  /** The path of a kubeconfig whose server is a tunnel. */
+  kubeconfigFor(tunnel: string, user: UserName | { token: string }): string {
     const traveller = typeof user === 'string' ? this.lab.users[user] : { name: 'token', ...user };
-    const path = this.#gateway.kubeconfigFor(traveller, tunnel);
-    return this.lab.kubectl(path, args, options);
+    return this.#gateway.kubeconfigFor(traveller, tunnel);
   }
 
   /** Raw requests at the gateway as a person of the lab. Paths start with /clusters/. */
