@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { onRealNodes, PROTOCOLS, same, session, switches, terminalSession, WAYS } from './stage/stage.ts';
 
 const IN_TERMINAL = [
-  'stty size',
+  'until stty size 2>/dev/null; do sleep 0.1; done', // the first size comes a moment after the shell
   'read line',
   'echo "heard $line"',
   'until [ "$(stty size)" != "30 100" ]; do sleep 0.1; done',
