@@ -3,14 +3,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { onRealNodes, PROTOCOLS, same, session, switches, terminalSession, WAYS } from './stage/stage.ts';
 
-const IN_TERMINAL = [
-  'until stty size 2>/dev/null; do sleep 0.1; done', // the first size comes a moment after the shell
-  'read line',
-  'echo "heard $line"',
-  'until [ "$(stty size)" != "30 100" ]; do sleep 0.1; done',
-  'stty size',
-  'exit 4',
-].join('; ');
+/** The first size comes a moment after the shell. */
+const UNTIL_SIZE = (size: string) =>
+  `until [ "$(stty size 2>/dev/null)" = "${size}" ]; do sleep 0.1; done; echo is ${size}`;
+const IN_TERMINAL = [UNTIL_SIZE('30 100'), 'read line', 'echo "heard $line"', UNTIL_SIZE('40 120'), 'exit 4'].join(
+  '; ',
+);
 
 for (const protocol of PROTOCOLS) {
   const environment = switches(protocol);
@@ -57,11 +55,11 @@ for (const protocol of PROTOCOLS) {
       for (const way of WAYS) {
         const shell = terminalSession(way, ['exec', '-it', 'box', '--', 'sh', '-c', IN_TERMINAL], protocol);
         const [, terminal = ''] = await shell.says(/(\/dev\/pts\/\d+)/);
-        await shell.says(/30 100/);
+        await shell.says(/is 30 100/);
         shell.write('typed\n');
         await shell.says(/heard typed/);
         execFileSync('stty', ['-F', terminal, 'rows', '40', 'cols', '120'], { timeout: 5_000 });
-        await shell.says(/40 120/);
+        await shell.says(/is 40 120/);
         expect(await shell.exitCode).to.equal(4);
         seen.push(shell.stdout.replace(terminal, ''));
       }
