@@ -17,7 +17,7 @@ import { cacheFolder } from './paths.ts';
 import { withLock } from './processes/lock.ts';
 import { type Progress, silent } from './progress.ts';
 
-export { findBinaries, findNodeBinaries } from './binaries/locate.ts';
+export { findBinaries } from './binaries/locate.ts';
 export type { Binaries, NodeBinaries } from './binaries/programs.ts';
 
 /**

@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { VERSION } from '../../../process/version.ts';
 import { REPOSITORY } from '../paths.ts';
+import { librariesOf } from './libraries.ts';
 import type { Image } from './oci-archive.ts';
 import { foldersAbove, tar } from './tar.ts';
 
@@ -56,14 +56,4 @@ function nodeLayer(): Buffer {
     ...foldersAbove(files.map(({ path }) => path)),
     ...files.map(({ path, from }) => ({ path, mode: 0o755, content: readFileSync(from) })),
   ]);
-}
-
-/** The shared libraries a program loads, and the loader itself, by the paths under which it looks for them. */
-function librariesOf(program: string): string[] {
-  return librariesIn(execFileSync('ldd', [program], { encoding: 'utf8' }));
-}
-
-/** Of ldd's lines `libm.so.6 => /lib/libm.so.6 (0x…)` and `/lib64/ld-linux.so.2 (0x…)`, the paths. */
-export function librariesIn(ldd: string): string[] {
-  return [...ldd.matchAll(/(?:=>\s+|^\s*)(\/\S+)\s+\(0x/gm)].flatMap(([, path]) => path ?? []);
 }

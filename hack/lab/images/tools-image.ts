@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { librariesOf } from './libraries.ts';
 import type { Image } from './oci-archive.ts';
 import { foldersAbove, tar } from './tar.ts';
 
@@ -15,7 +16,11 @@ export function toolsImage(busybox: string): Image {
   const links = names
     .filter((name) => name !== 'busybox')
     .map((name) => ({ path: `bin/${name}`, mode: 0o777, linkTo: 'busybox' }));
-  const busyboxFile = { path: 'bin/busybox', mode: 0o755, content: readFileSync(busybox) };
-  const layer = tar([...foldersAbove([busyboxFile.path]), { path: 'tmp', mode: 0o1777 }, busyboxFile, ...links]);
+  const files = [
+    { path: 'bin/busybox', from: busybox },
+    ...librariesOf(busybox).map((from) => ({ path: from.slice(1), from })),
+  ].map(({ path, from }) => ({ path, mode: 0o755, content: readFileSync(from) }));
+  const folders = foldersAbove(files.map(({ path }) => path));
+  const layer = tar([...folders, { path: 'tmp', mode: 0o1777 }, ...files, ...links]);
   return { name: TOOLS_IMAGE, layers: [layer], entrypoint: ['/bin/sleep', FOR_EVER_SECONDS] };
 }

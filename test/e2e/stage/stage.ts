@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { findNodeBinaries } from '../../../hack/lab/binaries/locate.ts';
 import { type KubectlOptions, type KubectlResult, kubectl, kubectlEnvironment } from '../../../hack/lab/kubectl.ts';
 import { findNodeTools } from '../../../hack/lab/kubelet-node/prerequisites.ts';
 import { labFolder } from '../../../hack/lab/paths.ts';
@@ -24,7 +25,9 @@ export type Protocol = (typeof PROTOCOLS)[number];
 /** Why there can be no real nodes here; undefined where there can. */
 export function whyNoRealNodes(): string | undefined {
   const tools = findNodeTools();
-  return 'reason' in tools ? tools.reason : whyNoControlPlane();
+  if ('reason' in tools) return tools.reason;
+  const binaries = findNodeBinaries();
+  return whyNoControlPlane() ?? ('reason' in binaries ? binaries.reason : undefined);
 }
 
 const reason = whyNoRealNodes();
