@@ -25,15 +25,16 @@ export function pod(
   };
 }
 
-/** What every test may use: a shell to exec into, and a web server with a file. */
+/** What every test may use: a shell to exec into, a log that goes on, and a web server with a file. */
 export const PODS = {
   apiVersion: 'v1',
   kind: 'List',
   items: [
     pod('box', 'exec sleep 2147483647'),
+    pod('ticker', 'while :; do echo tick; sleep 0.2; done'),
     pod(
       'web',
-      `mkdir /tmp/www && head -c ${FILE_BYTES} /dev/urandom >/tmp/www/file && exec httpd -f -p 8080 -h /tmp/www`,
+      `mkdir /tmp/www && head -c ${FILE_BYTES} /dev/urandom >/tmp/www/file && echo hello >/tmp/www/greeting && exec httpd -f -p 8080 -h /tmp/www`,
     ),
   ],
 };
