@@ -5,7 +5,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## Show what make can do here
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci
@@ -26,6 +26,10 @@ test-unit: node_modules/.package-lock.json ## Unit tests only: no control plane,
 .PHONY: fuzz
 fuzz: node_modules/.package-lock.json ## Strange messages for the tunnel (ARGS="--runs 10000000 --seed 7"), or cancelled streams (ARGS="--streams 100000")
 	@npm run --silent fuzz -- $(ARGS)
+
+.PHONY: e2e
+e2e: node_modules/.package-lock.json ## kubectl exec, attach, port-forward, cp on real nodes (root on Linux; ARGS="--json": counts as JSON)
+	@npm run --silent e2e -- $(ARGS)
 
 .PHONY: lab-binaries
 lab-binaries: node_modules/.package-lock.json ## Find, download or build etcd, kube-apiserver, kubectl and friends

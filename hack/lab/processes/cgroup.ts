@@ -10,14 +10,27 @@ const REMOVAL_TIMEOUT_MS = 10_000;
 export function makeCgroup(name: string): void {
   for (const hierarchy of hierarchies()) {
     const folder = join(hierarchy, name);
+    if (hierarchy === ROOT) passOnControllers(hierarchy);
     mkdirSync(folder, { recursive: true });
-    // Version 1: no process can enter before these are set.
-    for (const file of ['cpuset.cpus', 'cpuset.mems']) {
-      const path = join(folder, file);
-      if (existsSync(join(hierarchy, 'cgroup.controllers')) || !existsSync(path)) continue;
-      writeFileSync(path, readFileSync(join(hierarchy, file)));
-    }
+    copyCpus(hierarchy, folder);
   }
+}
+
+/** Version 1: no process can enter a group before these are set. */
+function copyCpus(from: string, to: string): void {
+  if (isVersion2(from)) return;
+  for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+    if (existsSync(join(to, file))) writeFileSync(join(to, file), readFileSync(join(from, file)));
+  }
+}
+
+/** Version 2: a group has the controllers that the one above passes on, and the kubelet wants these. */
+function passOnControllers(folder: string): void {
+  const present = readFileSync(join(folder, 'cgroup.controllers'), 'utf8').trim().split(' ');
+  for (const controller of ['cpu', 'cpuset', 'memory', 'pids', 'io', 'hugetlb'].filter((name) =>
+    present.includes(name),
+  ))
+    writeFileSync(join(folder, 'cgroup.subtree_control'), `+${controller}`);
 }
 
 /** Removes it with everything below, once its processes are gone. Whether that happened in time. */
@@ -27,11 +40,15 @@ export function removeCgroup(name: string): Promise<boolean> {
   return eventually(areGone, { timeoutMs: REMOVAL_TIMEOUT_MS });
 }
 
-/** Version 2 has one hierarchy, version 1 one for each set of controllers. */
+/** Version 2 has one hierarchy, version 1 one for each set of controllers, and perhaps one of version 2 without any. */
 function hierarchies(): string[] {
-  if (existsSync(join(ROOT, 'cgroup.controllers'))) return [ROOT];
+  if (isVersion2(ROOT)) return [ROOT];
   const folders = readdirSync(ROOT).map((name) => join(ROOT, name));
   return folders.filter((folder) => lstatSync(folder).isDirectory());
+}
+
+function isVersion2(folder: string): boolean {
+  return existsSync(join(folder, 'cgroup.controllers'));
 }
 
 /** Children first; a group with a process in it stays. */
