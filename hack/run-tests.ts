@@ -53,7 +53,7 @@ for (const suite of chosen) {
   isBroken ||= status !== 0;
 }
 const isCi = process.env['CI'] === 'true';
-const isShort = total.passed === 0 || (isCi && total.skipped > 0);
+const isShort = total.passed + total.skipped === 0 || (isCi && total.skipped > 0);
 if (isCi && total.skipped > 0)
   process.stdout.write('\nIn CI a skipped test is a failure: everything it needs can be had here.\n');
 process.stdout.write(`\n${values.json ? JSON.stringify(total) : sentence(total)}\n`);

@@ -5,6 +5,7 @@ import { identityOf, type ProcessIdentity } from '../processes/identity.ts';
 import { lastLines } from '../processes/last-lines.ts';
 import type { Ledger } from '../processes/ledger.ts';
 import { signalProcess } from '../processes/stop-process.ts';
+import { systemPath } from '../processes/system-path.ts';
 
 export interface ComponentSpec {
   readonly name: string;
@@ -135,5 +136,5 @@ export class Component {
 
 /** Nothing of ours: a proxy or kubeconfig of the developer's shell must not steer a control plane. */
 function componentEnvironment(): NodeJS.ProcessEnv {
-  return { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: '/nonexistent' };
+  return { PATH: systemPath(), HOME: '/nonexistent' };
 }

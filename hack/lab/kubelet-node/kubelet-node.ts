@@ -13,6 +13,7 @@ import { fullName } from '../images/oci-archive.ts';
 import { TOOLS_IMAGE } from '../images/tools-image.ts';
 import { eventually } from '../pause.ts';
 import type { Ledger } from '../processes/ledger.ts';
+import { systemPath } from '../processes/system-path.ts';
 import { type Progress, reportIfSlow } from '../progress.ts';
 import type { NodeAddresses } from './addresses.ts';
 import { cniConfig, containerdConfig, snapshotterFor } from './containerd.ts';
@@ -172,7 +173,8 @@ export class KubeletNode {
   async #import({ name, path }: ImageFile): Promise<void> {
     const { file, args } = this.#machine.command('ctr', ['--namespace=k8s.io', 'images', 'import', '-']);
     const archive = openSync(path, 'r');
-    const child = spawn(file, args, { stdio: [archive, 'ignore', 'pipe'], timeout: IMPORT_TIMEOUT_MS });
+    const env = { PATH: systemPath() };
+    const child = spawn(file, args, { env, stdio: [archive, 'ignore', 'pipe'], timeout: IMPORT_TIMEOUT_MS });
     closeSync(archive);
     const exited = new Promise<number>((resolve, reject) => {
       child.once('error', reject);

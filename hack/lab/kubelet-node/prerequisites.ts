@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { systemPath } from '../processes/system-path.ts';
 
 /** Programs of the machine that a real node runs on, each with the Debian package that has it. */
 const NEEDED: Readonly<Record<string, string>> = {
@@ -58,7 +59,7 @@ function thisMachine(): MachineFacts {
     os: process.platform,
     isRoot: process.getuid?.() === 0,
     find: (program) =>
-      (process.env['PATH'] ?? '')
+      systemPath()
         .split(delimiter)
         .map((folder) => join(folder, program))
         .find(isExecutable),

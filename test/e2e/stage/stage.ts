@@ -31,6 +31,7 @@ export function whyNoRealNodes(): string | undefined {
 }
 
 const reason = whyNoRealNodes();
+if (reason !== undefined) process.stdout.write(`  skipped: ${reason}\n`);
 let starting: Promise<InstalledLab> | undefined;
 let started: InstalledLab | undefined;
 
@@ -49,7 +50,7 @@ export function onRealNodes(title: string, suite: () => void): void {
 /** A suite that starts its own lab, if any. */
 export function whereRealNodesCanBe(title: string, suite: () => void): void {
   if (reason === undefined) describe(title, suite);
-  else describe.skip(`${title} (skipped: ${reason})`, suite);
+  else describe.skip(title, suite);
 }
 
 after(async function () {
