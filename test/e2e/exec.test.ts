@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import { onRealNodes, PROTOCOLS, same, session, switches, terminalSession, WAYS } from './stage/stage.ts';
+import { until } from '../../hack/lab/until.ts';
+import { at, onRealNodes, PROTOCOLS, same, session, switches, terminalSession, WAYS } from './stage/stage.ts';
 
 /** The first size comes a moment after the shell. */
 const UNTIL_SIZE = (size: string) =>
@@ -35,6 +36,19 @@ for (const protocol of PROTOCOLS) {
         running.end();
         expect(await running.exitCode, running.stderr).to.equal(0);
         expect(running.stdout).to.contain(createHash('sha256').update(bytes).digest('hex'));
+      }
+    });
+
+    it('the client is killed: the command in the pod sees the end of its stdin', async () => {
+      for (const way of WAYS) {
+        const ended = `/tmp/ended-${way}-${protocol}`;
+        const script = `echo started; cat; touch ${ended}`;
+        const running = session(way, ['exec', '-i', 'box', '--', 'sh', '-c', script], protocol);
+        await running.says(/started/);
+        running.kill();
+        await until('the end of the command', async () =>
+          (await at('direct', ['exec', 'box', '--', 'test', '-e', ended])).exitCode === 0 ? true : undefined,
+        );
       }
     });
 

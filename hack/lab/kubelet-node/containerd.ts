@@ -15,6 +15,7 @@ const OVERLAYFS_MAGIC = 0x794c7630;
 export function containerdConfig({ cniFolder, pauseImage, snapshotter }: ContainerdOptions): string {
   const text = JSON.stringify; // a JSON string is a TOML string
   return `version = 2
+# It would make a folder in /opt, which is not the machine's own.
 disabled_plugins = ["io.containerd.internal.v1.opt"]
 
 [plugins."io.containerd.grpc.v1.cri"]

@@ -1,7 +1,5 @@
-import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import type { ApiClient } from '../api/client.ts';
 import type { Node } from '../api/objects.ts';
 import type { NodeBinaries } from '../binaries/programs.ts';
@@ -13,11 +11,11 @@ import { fullName } from '../images/oci-archive.ts';
 import { TOOLS_IMAGE } from '../images/tools-image.ts';
 import { eventually } from '../pause.ts';
 import type { Ledger } from '../processes/ledger.ts';
-import { systemPath } from '../processes/system-path.ts';
 import { type Progress, reportIfSlow } from '../progress.ts';
 import type { NodeAddresses } from './addresses.ts';
 import { cniConfig, containerdConfig, snapshotterFor } from './containerd.ts';
 import { isKubeletHealthy, isKubeProxyHealthy } from './health.ts';
+import { importImage } from './import-image.ts';
 import { KUBE_PROXY_HEALTH_PORT, kubeProxyFlags } from './kube-proxy.ts';
 import { KUBELET_PORT, kubeletConfig, kubeletFlags } from './kubelet.ts';
 import { Machine } from './machine.ts';
@@ -53,7 +51,6 @@ export interface NodeTrust {
 }
 
 const START_TIMEOUT_MS = 60_000;
-const IMPORT_TIMEOUT_MS = 120_000;
 const READY_TIMEOUT_MS = 60_000;
 
 /** A real node: containerd, kubelet and kube-proxy on a machine of their own. */
@@ -113,7 +110,7 @@ export class KubeletNode {
     writeFileSync(join(dir, 'containerd.toml'), config);
     await this.#containerd.start();
     for (const image of images)
-      await reportIfSlow(progress, `${this.name}: importing ${image.name}`, this.#import(image));
+      await reportIfSlow(progress, `${this.name}: importing ${image.name}`, importImage(this.#machine, image));
   }
 
   /** Starts kubelet and kube-proxy; returns when pods can be scheduled here. */
@@ -167,21 +164,6 @@ export class KubeletNode {
       () => true,
       () => false,
     );
-  }
-
-  /** Through stdin: the file need not be visible inside. */
-  async #import({ name, path }: ImageFile): Promise<void> {
-    const { file, args } = this.#machine.command('ctr', ['--namespace=k8s.io', 'images', 'import', '-']);
-    const archive = openSync(path, 'r');
-    const env = { PATH: systemPath() };
-    const child = spawn(file, args, { env, stdio: [archive, 'ignore', 'pipe'], timeout: IMPORT_TIMEOUT_MS });
-    closeSync(archive);
-    const exited = new Promise<number>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', (code) => resolve(code ?? 1));
-    });
-    const stderr = child.stderr === null ? '' : await text(child.stderr);
-    if ((await exited) !== 0) throw new Error(`The image ${name} could not be imported into ${this.name}: ${stderr}`);
   }
 
   async #isSchedulable(client: ApiClient): Promise<boolean> {

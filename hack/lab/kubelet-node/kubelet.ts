@@ -54,6 +54,7 @@ export function kubeletConfig({ address, cgroup }: KubeletOptions): object {
       'memory.available': '0%',
     },
     registerNode: true,
+    volumePluginDir: '/var/lib/kubelet/volume-plugins', // its default is a folder of the machine outside
     nodeStatusUpdateFrequency: '2s',
     syncFrequency: '10s',
     configMapAndSecretChangeDetectionStrategy: 'Watch',

@@ -6,13 +6,13 @@ set -eu
 folder=$1
 binaries=$2
 
-# Below /run the machine finds its folder and its programs, wherever they are outside.
+# Below /run the machine finds its folder and its programs, wherever they are outside. (-n: mount keeps no notes in /run.)
 mkdir -p "$folder/run" "$folder/lib" "$folder/log"
-mount -t tmpfs -o mode=0755 tmpfs "$folder/run"
+mount -n -t tmpfs -o mode=0755 tmpfs "$folder/run"
 mkdir "$folder/run/node" "$folder/run/bin" "$folder/run/lock" "$folder/run/settings"
-mount --bind "$folder" "$folder/run/node"
-mount --bind "$binaries" "$folder/run/bin"
-mount --rbind "$folder/run" /run
+mount -n --bind "$folder" "$folder/run/node"
+mount -n --bind "$binaries" "$folder/run/bin"
+mount -n --rbind "$folder/run" /run
 mount --bind /run/node/lib /var/lib
 mount --bind /run/node/log /var/log
 

@@ -48,6 +48,11 @@ export class Session {
     this.#child.stdin.end();
   }
 
+  /** As a crash of the client. */
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
   /** As Ctrl-C does. */
   interrupt(): void {
     this.#child.kill('SIGINT');
