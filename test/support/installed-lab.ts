@@ -70,11 +70,6 @@ export class InstalledLab {
     return this.lab.kubectl(this.lab.hub, args, options);
   }
 
-  /** A kubeconfig of a person whose server is the tunnel; the path of the file. */
-  kubeconfigFor(tunnel: string, user: UserName): string {
-    return this.#gateway.kubeconfigFor(this.lab.users[user], tunnel);
-  }
-
   /** kubectl through a tunnel. `token`: of a person of the lab by name, or any other token. */
   through(tunnel: string, user: UserName | { token: string }, args: readonly string[], options: KubectlOptions = {}) {
     return this.lab.kubectl(this.kubeconfigFor(tunnel, user), args, options);
