@@ -1,3 +1,5 @@
+import { demandedValue } from './field-selector.ts';
+
 /**
  * What a request asks of the Kubernetes API, by the API server's own rules.
  * Source: k8s.io/apiserver pkg/endpoints/request/requestinfo.go, pkg/server/filters/longrunning.go (v0.36).
@@ -35,6 +37,8 @@ const VERB_OF_METHOD: ReadonlyMap<string, string> = new Map([
 
 const BROKEN_ESCAPE = /%(?![0-9a-f]{2})/i;
 const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(['status', 'finalize']);
+/** Of metav1.ListOptions. */
+const NUMBERS = ['limit', 'timeoutSeconds'];
 const LONG_RUNNING_VERBS: ReadonlySet<string> = new Set(['watch', 'proxy']);
 const LONG_RUNNING_SUBRESOURCES: ReadonlySet<string> = new Set(['attach', 'exec', 'proxy', 'log', 'portforward']);
 
@@ -110,13 +114,21 @@ function isWatch(query: URLSearchParams): boolean {
   return watch !== undefined && watch !== 'false' && watch !== '0';
 }
 
-/** The name that a field selector demands, if it is a path segment. */
+/**
+ * The name that a field selector demands, if it is a path segment. A number that is none makes the API server forget all
+ * options but `watch`.
+ */
 function selectedName(query: URLSearchParams): string {
-  for (const term of query.get('fieldSelector')?.split(',') ?? []) {
-    const name = /^metadata\.name==?(.+)$/.exec(term)?.[1];
-    if (name !== undefined && name !== '.' && name !== '..' && !/[/%]/.test(name)) return name;
-  }
-  return '';
+  const isBroken = NUMBERS.some((key) => !isInteger(query.get(key) ?? '0'));
+  const name = isBroken ? undefined : demandedValue(query.get('fieldSelector') ?? '', 'metadata.name');
+  return name === undefined || name === '.' || name === '..' || /[/%]/.test(name) ? '' : name;
+}
+
+/** As strconv.ParseInt reads it. */
+function isInteger(text: string): boolean {
+  return (
+    /^[+-]?[0-9]+$/.test(text) && BigInt.asIntN(64, BigInt(text.replace('+', ''))) === BigInt(text.replace('+', ''))
+  );
 }
 
 function decoded(segment: string): string {

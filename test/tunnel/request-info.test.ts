@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { isLongRunning, type RequestInfo, requestInfo, verbOfMethod } from '../../tunnel/request-info.ts';
@@ -244,6 +245,27 @@ describe('tunnel/request-info', () => {
   it('means nothing by methods that the API server does not know', () => {
     expect(verbOfMethod('OPTIONS')).to.equal('');
     expect(verbOfMethod('constructor')).to.equal('');
+  });
+
+  describe('against what the API server itself read (npm run request-info -- --record)', () => {
+    const recorded = readFileSync(new URL('../golden/request-info.jsonl', import.meta.url), 'utf8')
+      .trimEnd()
+      .split('\n');
+
+    it('has more than a thousand lines', () => {
+      expect(recorded.length).to.be.greaterThan(1_000);
+    });
+
+    it('reads each alike', () => {
+      for (const line of recorded) {
+        const { method, path, error, ...theirs } = JSON.parse(line);
+        const info = requestInfo(method, path);
+        const read = { ...info, isLongRunning: isLongRunning(info, path) };
+        // What it answers with 500 is handed on as no resource.
+        if (error !== undefined) expect(info.isResourceRequest, `${method} ${path}`).to.equal(false);
+        else expect(read, `${method} ${path}`).to.deep.equal(theirs);
+      }
+    });
   });
 
   it('property: reads any path without throwing', () => {
