@@ -14,11 +14,11 @@ import { LongStreams } from './front/long-streams.ts';
 import { type GatewayServer, type ServingCertificate, startServer } from './front/server.ts';
 import { UsableTunnels } from './front/usable-tunnels.ts';
 import type { FindAgentKey } from './sessions/agent-token.ts';
-import { WATCH_END_SPREAD_MS } from './sessions/exchange.ts';
 import { Hub } from './sessions/hub.ts';
 import { Registry, type TunnelFacts } from './sessions/registry.ts';
 import type { Tunnels, TunnelView } from './sessions/tunnels.ts';
 import { Unsettled } from './sessions/unsettled.ts';
+import { WATCH_ENDS_WITHIN_MS } from './sessions/watch-end.ts';
 
 export interface GatewayOptions {
   readonly host: string;
@@ -131,7 +131,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await idle(() => signal.aborted);
       hub.close();
       // Watches end cleanly now, spread over a moment; a reset would make every informer list again.
-      const endMs = clock.nowMs() + WATCH_END_SPREAD_MS + DRAIN_POLL_MS;
+      const endMs = clock.nowMs() + WATCH_ENDS_WITHIN_MS + DRAIN_POLL_MS;
       await idle(() => clock.nowMs() >= endMs);
       await server.close();
     },

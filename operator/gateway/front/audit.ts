@@ -1,6 +1,6 @@
 import type { LogFields } from '../../../process/log.ts';
 import { describeError } from '../../../process/redact.ts';
-import type { ExchangeOutcome } from '../sessions/exchange.ts';
+import type { ExchangeOutcome } from '../sessions/exchange-options.ts';
 import { rowOf } from './fault.ts';
 import type { HubUser } from './identity.ts';
 import type { Peer } from './peer.ts';

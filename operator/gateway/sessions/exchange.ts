@@ -1,4 +1,3 @@
-import type { Clock } from '../../../process/clock.ts';
 import { describeError } from '../../../process/redact.ts';
 import type { StreamError } from '../../../tunnel/errors.ts';
 import { crossing, headerTrouble } from '../../../tunnel/request-headers.ts';
@@ -7,8 +6,6 @@ import type { StreamEvents } from '../../../tunnel/session/stream.ts';
 import { ErrorCode } from '../../../tunnel/wire/codes.ts';
 import type { RawHeaders, ResponseHead } from '../../../tunnel/wire/head.ts';
 import {
-  type ClientRequest,
-  type ClientResponse,
   cut,
   discardBody,
   endAnswer,
@@ -21,40 +18,12 @@ import {
 import type { FaultKind } from '../front/fault.ts';
 import { TunnelError } from '../front/tunnel-error.ts';
 import { type AnswerBody, answerBody, answerHeaders, answerTrailers, NO_BODY } from './answer-body.ts';
+import type { ExchangeOptions, ExchangeOutcome } from './exchange-options.ts';
 import { guarded } from './guarded.ts';
-import { mayGoElsewhere, type Sent, strangeAnswer, tunnelErrorOf } from './stream-fault.ts';
+import { pumpBody } from './request-body.ts';
+import { mayGoElsewhere, strangeAnswer, tunnelErrorOf } from './stream-fault.ts';
 import type { UntilKnown } from './unsettled.ts';
-
-/** Watches that lose their session end within this time, not all at once: their clients come back at once. */
-export const WATCH_END_SPREAD_MS = 1_000;
-
-export interface ExchangeOptions {
-  readonly request: ClientRequest;
-  readonly response: ClientResponse;
-  readonly method: string;
-  readonly sent: Sent;
-  readonly traceId: string;
-  readonly isWatch: boolean;
-  readonly hasBody: boolean;
-  readonly clock: Clock;
-  readonly random: () => number;
-  /** Certainly not executed, and no byte of a body is lost: true if it is sent again, then `start` is called with another stream. */
-  readonly again: () => boolean;
-  /** Nothing was sent to the client yet: answer with this. */
-  readonly onError: (error: TunnelError) => void;
-  /** Once: how it ended, for the audit line. */
-  readonly onDone: (outcome: ExchangeOutcome) => void;
-}
-
-export interface ExchangeOutcome {
-  /** Of the response head that went out; undefined when none did. */
-  readonly status: number | undefined;
-  /** Body bytes of the client, and to it. */
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  /** undefined: a clean end. A text: the client went away, or the answer could not be written. */
-  readonly error: TunnelError | string | undefined;
-}
+import { endsCleanly, watchEndsAfterMs } from './watch-end.ts';
 
 /**
  * One client request ↔ one stream.
@@ -67,6 +36,8 @@ export class Exchange {
   readonly #options: ExchangeOptions;
   #stream: RequestStream | undefined;
   #status: number | undefined;
+  /** When the head came. */
+  #headMs = 0;
   #body: AnswerBody = NO_BODY;
   #bytesIn = 0;
   #bytesOut = 0;
@@ -133,19 +104,16 @@ export class Exchange {
   #pumpBody(stream: RequestStream): void {
     const { request, response } = this.#options;
     sendContinue({ request, response });
-    const breakOff = () => stream.reset(ErrorCode.Cancel, 'the client broke off its body');
-    request.on('data', (chunk: Buffer) => {
-      this.#bytesIn += chunk.length;
-      if (!stream.write(chunk)) request.pause();
+    pumpBody(request, stream, {
+      onBytes: (count) => {
+        this.#bytesIn += count;
+      },
+      onEnd: (trailers) => this.#endBody(stream, trailers),
+      onBreak: () => stream.reset(ErrorCode.Cancel, 'the client broke off its body'),
     });
-    // HTTP/2 through Node says 'end' after a reset too: a cut body must not look whole.
-    request.on('end', () => (request.aborted ? breakOff() : this.#endBody(stream)));
-    request.on('aborted', breakOff);
-    request.on('error', breakOff);
   }
 
-  #endBody(stream: RequestStream): void {
-    const trailers = this.#options.request.rawTrailers ?? [];
+  #endBody(stream: RequestStream, trailers: RawHeaders): void {
     const trouble = headerTrouble(trailers);
     if (trouble === undefined) return stream.end(crossing(trailers));
     if (this.#isDone) return;
@@ -155,12 +123,13 @@ export class Exchange {
   }
 
   #head({ status, headers }: ResponseHead): void {
-    const { response, method, traceId } = this.#options;
+    const { response, method, traceId, clock } = this.#options;
     if (status < 200 || this.#isDone) return;
     if (this.#status !== undefined) return this.#broken('a second head');
     const trouble = headerTrouble(headers);
     if (trouble !== undefined) return this.#broken(trouble.message);
     this.#status = status;
+    this.#headMs = clock.nowMs();
     this.#body = answerBody(method, status, headers);
     writeHead(response, status, [...answerHeaders(status, headers), 'x-trace-id', traceId]);
     // A head alone must not wait for its body (watches); with DATA in the same message it goes out in one write.
@@ -242,10 +211,10 @@ export class Exchange {
     }
     const failure = tunnelErrorOf(error, sent);
     const isWhole = this.#status === 200 && this.#bytesOut >= this.#body.leastBytes;
-    const mayEndCleanly = isWatch && isWhole && error.code === ErrorCode.SessionLost;
-    if (!mayEndCleanly) return this.#giveUp(failure);
+    if (!isWatch || !isWhole || !endsCleanly(error.code)) return this.#giveUp(failure);
     this.#finish(failure);
-    this.#cancelTimer = clock.after(random() * WATCH_END_SPREAD_MS, () => endAnswer(response, clock));
+    const watch = { ageMs: clock.nowMs() - this.#headMs, hasEvents: this.#bytesOut > 0 };
+    this.#cancelTimer = clock.after(watchEndsAfterMs(watch, random()), () => endAnswer(response, clock));
   }
 
   /** What went wrong here while the request may have been running at the target. */

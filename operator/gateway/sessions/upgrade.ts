@@ -12,7 +12,7 @@ import type { TunnelError } from '../front/tunnel-error.ts';
 import { takeWithinMs } from '../front/untaken.ts';
 import { switchesTo } from '../front/upgrade-request.ts';
 import { type AnswerBody, answerBody, answerHeaders, NO_BODY } from './answer-body.ts';
-import type { ExchangeOutcome } from './exchange.ts';
+import type { ExchangeOutcome } from './exchange-options.ts';
 import { guarded } from './guarded.ts';
 import { type Sent, strangeAnswer, tunnelErrorOf } from './stream-fault.ts';
 import type { UntilKnown } from './unsettled.ts';

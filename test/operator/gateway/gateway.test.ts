@@ -210,6 +210,57 @@ for (const protocol of PROTOCOLS) {
       await until(() => fixture.clock.pending === 0);
     });
 
+    it('ends a watch without an event no sooner than 1.1 s after its head: client-go would list again', async () => {
+      const agent = await serving((served) => served.stream.sendHead({ status: 200, headers: [] }));
+      const answer = await fixture.client(protocol).call({ path: WATCH }).answer;
+      const text = bodyOf(answer);
+      fixture.clock.advance(600);
+      agent.cut();
+      await until(() => fixture.counts.sessions === 0);
+      fixture.clock.advance(499);
+      await turns(20);
+      expect(fixture.counts.requests).to.equal(1);
+      fixture.clock.advance(1_001);
+      expect(await text).to.equal('');
+      await until(() => fixture.isQuiet);
+    });
+
+    for (const [what, code] of [
+      ['whose API server broke the connection', ErrorCode.UpstreamReset],
+      ['whose client reads too slowly', ErrorCode.Backpressure],
+      ['whose agent is leaving', ErrorCode.Draining],
+    ] as const) {
+      it(`ends a watch cleanly ${what}`, async () => {
+        const agent = await serving((served) => {
+          served.stream.sendHead({ status: 200, headers: [] });
+          served.stream.write(Buffer.from('event\n'));
+        });
+        const answer = await fixture.client(protocol).call({ path: WATCH }).answer;
+        const text = bodyOf(answer);
+        await once(answer.body, 'data');
+        (await agent.request()).stream.reset(code);
+        await until(() => fixture.counts.streams === 0);
+        fixture.clock.advance(1_000);
+        await text;
+        await until(() => fixture.isQuiet);
+      });
+    }
+
+    it('cuts a watch whose target broke HTTP', async () => {
+      const agent = await serving((served) => {
+        served.stream.sendHead({ status: 200, headers: [] });
+        served.stream.write(Buffer.from('event\n'));
+      });
+      const answer = await fixture.client(protocol).call({ path: WATCH }).answer;
+      const text = bodyOf(answer).then(
+        () => 'ended',
+        () => 'cut',
+      );
+      await once(answer.body, 'data');
+      (await agent.request()).stream.reset(ErrorCode.UpstreamProtocol);
+      expect(await text).to.equal('cut');
+    });
+
     it('leaves no timer behind when the client goes before its watch has ended', async () => {
       const agent = await serving((served) => served.stream.sendHead({ status: 200, headers: [] }));
       const client = fixture.client(protocol);
