@@ -23,7 +23,9 @@ export interface OperatorConfig {
   readonly allowedOrigins: readonly string[];
   /** Unknown tokens that one address may try a second, in the long run; 0: any number. */
   readonly failedLoginsPerSecond: number;
-  /** How long running requests may take to finish after SIGTERM. */
+  /** How long after SIGTERM everything is served as before, while others learn that this replica leaves. */
+  readonly shutdownDelaySeconds: number;
+  /** How long running requests may take to finish after that. */
   readonly drainSeconds: number;
   /** How long the deletion of a tunnel waits for a remote cluster that does not answer. */
   readonly remoteRemovalTimeoutSeconds: number;
@@ -84,7 +86,13 @@ export function operatorFlags(argv: Argv, env: NodeJS.ProcessEnv) {
       describe:
         'Unknown tokens that one address may try, ten times as many in a burst; then 429. Raise it where many users share one address; 0: any number',
     })
-    .option('drain-seconds', { type: 'number', default: 30, describe: 'Time for running requests after SIGTERM' })
+    .option('shutdown-delay-seconds', {
+      type: 'number',
+      default: Number(env['CLUSTERTUNNEL_SHUTDOWN_DELAY'] ?? 5),
+      describe:
+        'How long after SIGTERM new requests are served as before while /readyz says no: load balancers need that to go elsewhere',
+    })
+    .option('drain-seconds', { type: 'number', default: 30, describe: 'Time for running requests after that' })
     .option('remote-removal-timeout', {
       type: 'number',
       default: Number(env['CLUSTERTUNNEL_REMOTE_REMOVAL_TIMEOUT'] ?? 300),
@@ -115,6 +123,7 @@ export function operatorConfig(given: OperatorArguments, env: NodeJS.ProcessEnv)
     tokenAudiences: given['token-audience'].map(checkedAudience),
     allowedOrigins: given['allowed-origin'].map(checkedOrigin),
     failedLoginsPerSecond: atLeast('--failed-logins-per-second', given['failed-logins-per-second'], 0),
+    shutdownDelaySeconds: atLeast('--shutdown-delay-seconds', given['shutdown-delay-seconds'], 0),
     drainSeconds: atLeast('--drain-seconds', given['drain-seconds'], 0),
     remoteRemovalTimeoutSeconds: atLeast('--remote-removal-timeout', given['remote-removal-timeout'], 0),
     kubeconfig: given.kubeconfig,

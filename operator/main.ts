@@ -1,6 +1,6 @@
 import { systemClock } from '../process/clock.ts';
 import { createLogger, type Logger } from '../process/log.ts';
-import { type OpsServer, startOpsServer } from '../process/ops-server.ts';
+import { type Check, type OpsServer, startOpsServer } from '../process/ops-server.ts';
 import { exitOnSignals } from '../process/shutdown.ts';
 import { VERSION } from '../process/version.ts';
 import { watchClientAuthorities } from './client-authorities.ts';
@@ -33,6 +33,8 @@ interface Parts {
   readonly gateway: Gateway;
   readonly events: EventRecorder;
   readonly ops: OpsServer;
+  /** /readyz says no from now on. */
+  readonly leave: () => void;
   /** The authorities of the gateway's and of its clients' certificates. */
   readonly stopWatching: () => void;
 }
@@ -47,7 +49,7 @@ export async function runOperator(config: OperatorConfig): Promise<void> {
   const parts = await start(config, log);
   exitOnSignals({
     log,
-    deadlineMs: () => config.drainSeconds * 1_000 + STOP_EVENTS_MS + 5_000,
+    deadlineMs: () => (config.shutdownDelaySeconds + config.drainSeconds) * 1_000 + STOP_EVENTS_MS + 5_000,
     drain: () => stop(parts, config),
   });
   log.info('operator started', {
@@ -89,7 +91,12 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
     },
     onTunnel: (name) => gateway?.tunnelChanged(name),
   });
-  const ops = await startOps(config, controller, () => gateway, metrics.registry);
+  let isLeaving = false;
+  const ready = () => {
+    if (isLeaving) return 'this replica is leaving';
+    return gateway === undefined ? 'the caches of the hub are not complete yet' : undefined;
+  };
+  const ops = await startOps(config, { controller, gateway: () => gateway, ready }, metrics.registry);
   // Complete caches first: an agent or a user who came earlier would be told that his key or tunnel does not exist.
   await controller.start();
   const opened = await openGateway(config, controller, certificates.serving, reviews, log);
@@ -106,7 +113,10 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
     stopRenewal();
     leaving.abort();
   };
-  return { clients: [client, reviews], controller, gateway: opened, events, ops, stopWatching };
+  const leave = () => {
+    isLeaving = true;
+  };
+  return { clients: [client, reviews], controller, gateway: opened, events, ops, leave, stopWatching };
 }
 
 function hubClients(config: OperatorConfig, { apiAnswered: observe }: OperatorMetrics) {
@@ -146,15 +156,14 @@ function openGateway(
 
 function startOps(
   config: OperatorConfig,
-  controller: Controller,
-  gateway: () => Gateway | undefined,
+  { controller, gateway, ready }: { controller: Controller; gateway: () => Gateway | undefined; ready: Check },
   registry: { metrics(): Promise<string>; contentType: string },
 ): Promise<OpsServer> {
   return startOpsServer({
     host: config.bindAddress,
     port: config.opsPort,
     live: () => undefined,
-    ready: () => (gateway() === undefined ? 'the caches of the hub are not complete yet' : undefined),
+    ready,
     metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
     state: () => ({ gateway: gateway()?.counts(), isLeader: controller.isLeader(), handles: openHandles() }),
   });
@@ -168,13 +177,15 @@ function openHandles(): Record<string, number> {
 }
 
 /**
- * Lets users and agents go while nothing is decided any more: sessions that end now end because this process leaves,
+ * First this replica only says that it leaves: load balancers learn it while it serves. Then it lets users and agents go, while nothing is decided any more: sessions that end now end because this process leaves,
  * which is no news of a tunnel. Whoever leads next says how they are. Last come the Events that still wait.
  */
 async function stop(
-  { clients, controller, gateway, events, ops, stopWatching }: Parts,
+  { clients, controller, gateway, events, ops, leave, stopWatching }: Parts,
   config: OperatorConfig,
 ): Promise<void> {
+  leave();
+  await new Promise<void>((resolve) => systemClock.after(config.shutdownDelaySeconds * 1_000, resolve));
   stopWatching();
   await Promise.all([controller.stop(), gateway.drain(AbortSignal.timeout(config.drainSeconds * 1_000))]);
   await events.stop(STOP_EVENTS_MS);

@@ -39,7 +39,9 @@ export async function installOperator(options: InstallOptions): Promise<void> {
   const { folder, progress, hubKubeconfig } = options;
   await ensureBuilt(progress);
   const overlay = join(folder, 'install');
-  const environment = { CLUSTERTUNNEL_EXTERNAL_URL: options.gatewayUrl, ...options.environment };
+  // The lab's Services forget a pod at once.
+  const ours = { CLUSTERTUNNEL_EXTERNAL_URL: options.gatewayUrl, CLUSTERTUNNEL_SHUTDOWN_DELAY: '0' };
+  const environment = { ...ours, ...options.environment };
   writeOverlay(overlay, environment, new Date(newestMs(BUILT_NOTE)).toISOString());
   const run = (args: readonly string[], timeoutMs: number) =>
     kubectl(options.kubectl, hubKubeconfig, args, { timeoutMs });

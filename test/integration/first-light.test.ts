@@ -134,9 +134,9 @@ describe('first light: a user with a hub and a cluster behind NAT', () => {
   it('an unknown token gets 401, and --as gets 403', async () => {
     const stranger = await lab.through(MANUAL, { token: 'nobody' }, ['get', 'pods'], { mayFail: true });
     expect(stranger.stderr).to.contain('You must be logged in to the server');
-    const pretender = await lab.through(MANUAL, 'lab-admin', ['get', 'pods', '--as=root'], { mayFail: true });
+    const pretender = await lab.through(MANUAL, 'alice', ['get', 'pods', '--as=root'], { mayFail: true });
     expect(pretender.exitCode).to.equal(1);
-    expect(pretender.stderr).to.contain('cannot impersonate');
+    expect(pretender.stderr).to.contain('User "alice" cannot impersonate resource "users"');
   });
 
   it('kubectl works through the tunnel: apply, get, patch, wait, delete', async () => {

@@ -34,6 +34,7 @@ describe('operator/flags', () => {
       gatewayPort: 8443,
       opsPort: 8080,
       maxBufferBytes: 128 * 1024 * 1024,
+      shutdownDelaySeconds: 5,
       drainSeconds: 30,
       remoteRemovalTimeoutSeconds: 300,
       kubeconfig: undefined,
@@ -110,6 +111,7 @@ describe('operator/flags', () => {
     expect(await trouble([URL_FLAG, '--max-buffer-bytes=1000'])).to.contain('--max-buffer-bytes 1000');
     expect(await trouble([URL_FLAG, '--max-buffer-bytes=much'])).to.contain('--max-buffer-bytes NaN');
     expect(await trouble([URL_FLAG, '--drain-seconds=-1'])).to.contain('--drain-seconds -1');
+    expect(await trouble([URL_FLAG, '--shutdown-delay-seconds=-1'])).to.contain('--shutdown-delay-seconds -1');
     expect(await trouble([URL_FLAG, '--remote-removal-timeout=-1'])).to.contain('--remote-removal-timeout -1');
     const env = { CLUSTERTUNNEL_REMOTE_REMOVAL_TIMEOUT: 'soon' };
     expect(await trouble([URL_FLAG], env)).to.contain('--remote-removal-timeout NaN');

@@ -58,7 +58,7 @@ export interface GatewayServer {
   readonly connections: number;
   /** New handshakes use it; running connections keep theirs. */
   setCertificate(certificate: ServingCertificate): void;
-  /** Accepts no more, asks clients to leave, ends idle connections. */
+  /** Asks clients to leave, over HTTP/2 also those that come yet. Still accepts: who comes must be told where he stands. */
   drain(): void;
   /** Ends everything. */
   close(): Promise<void>;
@@ -107,7 +107,8 @@ export async function startServer(options: ServerOptions): Promise<GatewayServer
     },
     setCertificate: (next) => server.setSecureContext({ ...next, ...TLS }),
     drain: () => {
-      server.close();
+      // After its first request: a session without one would end unanswered.
+      server.on('session', (session) => session.once('stream', () => session.close()));
       for (const session of sessions) session.close();
     },
     close: () => closeAll(server, sockets),

@@ -846,6 +846,27 @@ for (const protocol of PROTOCOLS) {
       await idle.closed();
     });
 
+    it('tells who comes while it drains that it is leaving, and that the connection is over', async () => {
+      const agent = await fixture.agent();
+      const running = fixture.client(protocol).call({ path: PODS });
+      const served = await agent.request();
+      const drained = fixture.gateway.drain(new AbortController().signal);
+      await until(() => agent.goaway !== undefined);
+      const late = fixture.client(protocol);
+      const answer = await late.call({ path: PODS }).answer;
+      expect(answer.status).to.equal(429);
+      expect(answer.headers['retry-after']).to.equal('5');
+      expect(answer.headers['connection']).to.equal(protocol === 'h2' ? undefined : 'close');
+      const status = JSON.parse(await bodyOf(answer)) as { details: { causes: { reason: string }[] } };
+      expect(status.details.causes[0]?.reason).to.equal('draining');
+      await until(() => fixture.counts.connections === 2);
+      served.answer(200, [], 'to the end');
+      expect(await bodyOf(await running.answer)).to.equal('to the end');
+      await until(() => fixture.counts.requests === 0);
+      fixture.clock.advance(100);
+      await drained;
+    });
+
     it('ends watches cleanly when the time to drain is over', async () => {
       const agent = await serving((served) => served.stream.sendHead({ status: 200, headers: [] }));
       const answer = await fixture.client(protocol).call({ path: WATCH }).answer;
