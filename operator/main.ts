@@ -3,10 +3,11 @@ import { createLogger, type Logger } from '../process/log.ts';
 import { type Check, type OpsServer, startOpsServer } from '../process/ops-server.ts';
 import { exitOnSignals } from '../process/shutdown.ts';
 import { VERSION } from '../process/version.ts';
+import { followCertificates } from './certificate-secrets.ts';
 import { watchClientAuthorities } from './client-authorities.ts';
 import { type Controller, createController } from './controller/controller.ts';
 import type { OperatorConfig } from './flags.ts';
-import { type KeepOptions, keepCertificates, renewCertificates } from './gateway/front/keep-certificates.ts';
+import { type KeepOptions, type KeptCertificates, keepCertificates } from './gateway/front/keep-certificates.ts';
 import { MAX_REVIEWS_AT_ONCE } from './gateway/front/reviews.ts';
 import type { ServingCertificate } from './gateway/front/server.ts';
 import { type Gateway, startGateway } from './gateway/gateway.ts';
@@ -35,8 +36,8 @@ interface Parts {
   readonly ops: OpsServer;
   /** /readyz says no from now on. */
   readonly leave: () => void;
-  /** The authorities of the gateway's and of its clients' certificates. */
-  readonly stopWatching: () => void;
+  /** Aborted: the authorities of the gateway's and of its clients' certificates are watched no more. */
+  readonly leaving: AbortController;
 }
 
 /**
@@ -102,21 +103,22 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
   const opened = await openGateway(config, controller, certificates.serving, reviews, log);
   gateway = opened;
   registerGatewayMetrics(metrics.registry, opened.counts);
-  const stopRenewal = renewCertificates(keep, (kept) => {
-    certificates = kept;
-    opened.setCertificate(kept.serving);
-  });
   const leaving = new AbortController();
   const onChange = (pem: string) => opened.setClientAuthorities(pem);
   watchClientAuthorities({ client, clock, log, random: Math.random, onChange }, leaving.signal);
-  const stopWatching = () => {
-    stopRenewal();
-    leaving.abort();
+  const onKept = (kept: KeptCertificates) => {
+    const { authority, serving } = certificates;
+    certificates = kept;
+    if (kept.serving.cert !== serving.cert) opened.setCertificate(kept.serving);
+    // Agents trust what their Secret says.
+    if (kept.authority.cert === authority.cert) return;
+    for (const { metadata } of controller.tunnels.list()) controller.enqueue(metadata.name);
   };
+  followCertificates({ client, keep, random: Math.random, onKept }, leaving.signal);
   const leave = () => {
     isLeaving = true;
   };
-  return { clients: [client, reviews], controller, gateway: opened, events, ops, leave, stopWatching };
+  return { clients: [client, reviews], controller, gateway: opened, events, ops, leave, leaving };
 }
 
 function hubClients(config: OperatorConfig, { apiAnswered: observe }: OperatorMetrics) {
@@ -177,16 +179,17 @@ function openHandles(): Record<string, number> {
 }
 
 /**
- * First this replica only says that it leaves: load balancers learn it while it serves. Then it lets users and agents go, while nothing is decided any more: sessions that end now end because this process leaves,
- * which is no news of a tunnel. Whoever leads next says how they are. Last come the Events that still wait.
+ * First this replica only says that it leaves: load balancers learn it while it serves. Then it lets users and agents go
+ * while nothing is decided any more: sessions that end now end because this process leaves, which is no news of a tunnel.
+ * Whoever leads next says how they are. Last come the Events that still wait.
  */
 async function stop(
-  { clients, controller, gateway, events, ops, leave, stopWatching }: Parts,
+  { clients, controller, gateway, events, ops, leave, leaving }: Parts,
   config: OperatorConfig,
 ): Promise<void> {
   leave();
   await new Promise<void>((resolve) => systemClock.after(config.shutdownDelaySeconds * 1_000, resolve));
-  stopWatching();
+  leaving.abort();
   await Promise.all([controller.stop(), gateway.drain(AbortSignal.timeout(config.drainSeconds * 1_000))]);
   await events.stop(STOP_EVENTS_MS);
   await ops.close();

@@ -127,6 +127,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       server.drain();
       handler.drain();
       admission.drain();
+      longStreams.drain();
       hub.drain();
       await idle(() => signal.aborted);
       hub.close();

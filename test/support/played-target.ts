@@ -21,6 +21,8 @@ export interface GatewayAddress {
 export interface PlayedTargetOptions {
   /** Of the ClusterTunnel. */
   readonly spec?: SpecInput;
+  /** More environment of the operator. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Something between agent and gateway: where the agent is to dial instead. */
   readonly front?: (gateway: GatewayAddress) => Promise<GatewayAddress>;
 }
@@ -52,8 +54,9 @@ export class PlayedTarget {
     this.agent = agent;
   }
 
-  static async start({ spec = {}, front = async (gateway) => gateway }: PlayedTargetOptions): Promise<PlayedTarget> {
-    const lab = await InstalledLab.start({ targets: 0, restartBaseMs: 200 });
+  static async start(options: PlayedTargetOptions): Promise<PlayedTarget> {
+    const { spec = {}, environment = {}, front = async (gateway) => gateway } = options;
+    const lab = await InstalledLab.start({ targets: 0, restartBaseMs: 200, environment });
     let upstream: StubUpstream | undefined;
     try {
       await lab.apply({

@@ -29,6 +29,10 @@ export const SERVING_SECRET = 'clustertunnel-gateway-tls';
 const TLS_TYPE = 'kubernetes.io/tls';
 /** Certificates are looked at this often; serving ones live for 90 days. */
 const CHECK_EVERY_MS = 12 * 60 * 60 * 1000;
+/** A look that failed is repeated: until it succeeds, nobody knows what the Secrets hold. */
+const RETRY_MS = 60_000;
+/** Both Secrets may change, one after the other. */
+const SOON_MS = 500;
 
 /** The authority and the serving certificate: read, made when missing, renewed when due. Safe to call again, by several replicas. */
 export async function keepCertificates(options: KeepOptions): Promise<KeptCertificates> {
@@ -36,26 +40,50 @@ export async function keepCertificates(options: KeepOptions): Promise<KeptCertif
   return { authority, serving: await keepServing(options, authority) };
 }
 
-/** Looks at both twice a day and hands them over, the authority too: it may have been replaced. The returned function stops it. */
-export function renewCertificates(options: KeepOptions, onKept: (kept: KeptCertificates) => void): () => void {
+export interface Renewal {
+  /** One of the two Secrets changed: looks at them in a moment. */
+  readonly soon: () => void;
+  readonly stop: () => void;
+}
+
+/** Looks at both twice a day, and when told, and hands them over, the authority too: it may have been replaced. */
+export function renewCertificates(options: KeepOptions, onKept: (kept: KeptCertificates) => void): Renewal {
   const { clock, log } = options;
   let isStopped = false;
+  let isLooking = false;
+  let isDue = false;
   let cancel = () => {};
-  const arm = () => {
-    if (isStopped) return;
-    cancel = clock.after(CHECK_EVERY_MS, () => {
-      keepCertificates(options)
-        .then((kept) => {
-          if (!isStopped) onKept(kept);
-        })
-        .catch((error: unknown) => log.warn('certificates not checked', { error }))
-        .finally(arm);
-    });
-  };
-  arm();
-  return () => {
-    isStopped = true;
+  const arm = (delayMs: number) => {
     cancel();
+    if (!isStopped) cancel = clock.after(delayMs, look);
+  };
+  const look = () => {
+    isLooking = true;
+    isDue = false;
+    let nextMs = CHECK_EVERY_MS;
+    keepCertificates(options)
+      .then((kept) => {
+        if (!isStopped) onKept(kept);
+      })
+      .catch((error: unknown) => {
+        nextMs = RETRY_MS;
+        log.warn('certificates not checked', { error });
+      })
+      .finally(() => {
+        isLooking = false;
+        arm(isDue ? SOON_MS : nextMs);
+      });
+  };
+  arm(CHECK_EVERY_MS);
+  return {
+    soon: () => {
+      if (isLooking) isDue = true;
+      else arm(SOON_MS);
+    },
+    stop: () => {
+      isStopped = true;
+      cancel();
+    },
   };
 }
 

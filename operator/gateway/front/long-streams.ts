@@ -4,7 +4,7 @@ import type { Logger } from '../../../process/log.ts';
 import type { TunnelView } from '../sessions/tunnels.ts';
 import type { FaultKind } from './fault.ts';
 import type { Allowed } from './gate.ts';
-import { TunnelError } from './tunnel-error.ts';
+import { leaving, TunnelError } from './tunnel-error.ts';
 
 /** A stream is asked about again after this long, or up to a fifth less: not all that began together at once. */
 const EVERY_MS = 300_000;
@@ -15,6 +15,8 @@ const SOON_MS = 10_000;
 const RETRY_MS = 30_000;
 /** and a stream goes on for so long after it was last allowed: an outage of the hub's reviews must not cut everybody. */
 export const UNCERTAIN_MS = 900_000;
+/** Watches of a gateway that leaves end within this time. */
+const WATCHES_END_MS = 1_000;
 /** Verdicts that say nothing of the user. */
 const UNCERTAIN: ReadonlySet<FaultKind> = new Set(['auth_unavailable', 'queue_full', 'rate_limited', 'internal']);
 
@@ -72,6 +74,20 @@ export class LongStreams {
         !view.isSuspended &&
         isDeepStrictEqual(view.settings.access, before.settings.access);
       if (!isSame) this.#arm(watched, SOON_MS * this.#options.random());
+    }
+  }
+
+  /** The gateway leaves: watches end within a second, for their clients go on elsewhere. What cannot go on runs to its end. */
+  drain(): void {
+    const { clock, random } = this.#options;
+    for (const watched of [...this.#byTunnel.values()].flatMap((all) => [...all])) {
+      const { route } = watched.allowed;
+      if (route.info.verb !== 'watch') continue;
+      watched.cancel();
+      // No question before then.
+      watched.dueMs = Number.NEGATIVE_INFINITY;
+      const where = { tunnel: watched.tunnel, path: route.plainPath };
+      watched.cancel = clock.after(random() * WATCHES_END_MS, () => watched.revoke(leaving(where)));
     }
   }
 

@@ -75,12 +75,9 @@ export class Exchange {
 
   /** The client may not go on. A watch ends cleanly: its next one is told why. */
   revoke(error: TunnelError): void {
-    const { isWatch, response, clock } = this.#options;
     if (this.#isDone) return;
-    if (isWatch && this.#status === 200) {
-      this.#finish(error);
-      endAnswer(response, clock);
-    } else this.#giveUp(error);
+    if (this.#options.isWatch && this.#status === 200) this.#endWatch(error, 0);
+    else this.#giveUp(error);
     this.#stream?.reset(ErrorCode.Cancel, error.message);
   }
 
@@ -204,7 +201,7 @@ export class Exchange {
 
   #fail(error: StreamError): void {
     if (this.#isDone) return;
-    const { response, sent, isWatch, hasBody, again, clock, random } = this.#options;
+    const { sent, isWatch, hasBody, again, random } = this.#options;
     if (this.#status === undefined && !hasBody && mayGoElsewhere(error)) {
       this.#cancelTimer();
       if (again()) return;
@@ -212,9 +209,16 @@ export class Exchange {
     const failure = tunnelErrorOf(error, sent);
     const isWhole = this.#status === 200 && this.#bytesOut >= this.#body.leastBytes;
     if (!isWatch || !isWhole || !endsCleanly(error.code)) return this.#giveUp(failure);
-    this.#finish(failure);
+    this.#endWatch(failure, random());
+  }
+
+  #endWatch(error: TunnelError, spread: number): void {
+    const { response, clock } = this.#options;
     const watch = { ageMs: clock.nowMs() - this.#headMs, hasEvents: this.#bytesOut > 0 };
-    this.#cancelTimer = clock.after(watchEndsAfterMs(watch, random()), () => endAnswer(response, clock));
+    this.#finish(error);
+    const afterMs = watchEndsAfterMs(watch, spread);
+    if (afterMs === 0) endAnswer(response, clock);
+    else this.#cancelTimer = clock.after(afterMs, () => endAnswer(response, clock));
   }
 
   /** What went wrong here while the request may have been running at the target. */

@@ -867,6 +867,28 @@ for (const protocol of PROTOCOLS) {
       await drained;
     });
 
+    it('ends watches within a second when it drains, and gives logs the time they have', async () => {
+      const agent = await serving((served) => {
+        served.stream.sendHead({ status: 200, headers: [] });
+        served.stream.write(Buffer.from('event\n'));
+      });
+      const client = fixture.client(protocol);
+      const watch = await client.call({ path: WATCH }).answer;
+      const log = await client.call({ path: `${PODS}/p/log?follow=true` }).answer;
+      await Promise.all([once(watch.body, 'data'), once(log.body, 'data')]);
+      const drained = fixture.gateway.drain(new AbortController().signal);
+      const watched = bodyOf(watch);
+      fixture.clock.advance(1_000);
+      await watched;
+      await until(() => fixture.counts.requests === 1);
+      const logged = bodyOf(log);
+      (await agent.request(1)).stream.end();
+      await logged;
+      await until(() => fixture.counts.requests === 0);
+      fixture.clock.advance(100);
+      await drained;
+    });
+
     it('ends watches cleanly when the time to drain is over', async () => {
       const agent = await serving((served) => served.stream.sendHead({ status: 200, headers: [] }));
       const answer = await fixture.client(protocol).call({ path: WATCH }).answer;

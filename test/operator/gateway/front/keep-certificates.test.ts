@@ -10,6 +10,7 @@ import {
 } from '../../../../operator/gateway/front/keep-certificates.ts';
 import { silentLogger } from '../../../../process/log.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
+import { turns, until } from '../../../support/turns.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -128,7 +129,7 @@ describe('operator/gateway/front/keep-certificates', () => {
     const first = await keepCertificates(options());
     const heard: KeptCertificates[] = [];
     let hear: () => void = () => {};
-    const stop = renewCertificates(options(), (kept) => {
+    const renewal = renewCertificates(options(), (kept) => {
       heard.push(kept);
       hear();
     });
@@ -146,7 +147,30 @@ describe('operator/gateway/front/keep-certificates', () => {
     expect(heard[1]?.authority.cert).to.equal(shelf.secrets.get(AUTHORITY_SECRET)?.['tls.crt']);
     expect(heard[1]?.serving.cert).not.to.equal(first.serving.cert);
     await new Promise(setImmediate);
-    stop();
+    renewal.stop();
+    expect(clock.pending).to.equal(0);
+  });
+
+  it('looks at once when told, once for many changes, and again after a failure', async () => {
+    const first = await keepCertificates(options());
+    const heard: KeptCertificates[] = [];
+    const renewal = renewCertificates(options(), (kept) => heard.push(kept));
+    renewal.soon();
+    renewal.soon();
+    clock.advance(500);
+    await until(() => heard.length === 1);
+    expect(heard[0]).to.deep.equal(first);
+    shelf.secrets.set(AUTHORITY_SECRET, {});
+    renewal.soon();
+    clock.advance(500);
+    await turns(20);
+    expect(heard).to.have.length(1);
+    shelf.secrets.set(AUTHORITY_SECRET, { 'tls.crt': first.authority.cert, 'tls.key': first.authority.key });
+    clock.advance(60_000);
+    await until(() => heard.length === 2);
+    renewal.soon();
+    renewal.stop();
+    await turns(20);
     expect(clock.pending).to.equal(0);
   });
 });
