@@ -5,6 +5,7 @@ import { createTransport } from '../operator/kube/transport.ts';
 import { systemClock } from '../process/clock.ts';
 import { describeError } from '../process/redact.ts';
 import type { HubFlags } from './hub-flags.ts';
+import type { Fields } from './kubeconfig/document.ts';
 import { kubeconfigPaths, readKubeconfigs } from './kubeconfig/files.ts';
 import { findHub, hubKubeconfig, type Sourced } from './kubeconfig/find-hub.ts';
 import { CommandError } from './output.ts';
@@ -15,22 +16,26 @@ const COMMAND_TIMEOUT_MS = 30_000;
 /** Who speaks to the hub from a pod of it. Source: kubelet. */
 const POD_TOKEN_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
-/** A way to the hub, and the kubeconfig user who goes it. */
-interface Hub {
-  readonly client: KubeClient;
+/** The kubeconfig of the hub, and who goes to it. */
+export interface HubConfig {
   /** Undefined: the context names no user. Its path is empty when it comes from no file. */
   readonly user: Sourced | undefined;
+  /** Undefined inside a pod without a kubeconfig. */
+  readonly context: string | undefined;
+  readonly cluster: Fields;
+  /** The files that it was put together from. */
+  readonly paths: readonly string[];
 }
 
 /** Runs `work` with a client for the hub, and turns its errors into sentences. */
 export async function withHub<T>(
   flags: HubFlags,
-  work: (client: KubeClient, signal: AbortSignal, user: Sourced | undefined) => Promise<T>,
+  work: (client: KubeClient, signal: AbortSignal, config: HubConfig) => Promise<T>,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<T> {
-  const { client, user } = openHub(flags, env);
+  const { client, ...config } = openHub(flags, env);
   try {
-    return await work(client, AbortSignal.timeout(COMMAND_TIMEOUT_MS), user);
+    return await work(client, AbortSignal.timeout(COMMAND_TIMEOUT_MS), config);
   } catch (error) {
     throw asCommandError(error, client.server);
   } finally {
@@ -39,19 +44,22 @@ export async function withHub<T>(
 }
 
 /** As kubectl would: the kubeconfig's files, and inside a pod without any its ServiceAccount. */
-function openHub({ kubeconfig, context }: HubFlags, env: NodeJS.ProcessEnv): Hub {
+function openHub({ kubeconfig, context }: HubFlags, env: NodeJS.ProcessEnv): HubConfig & { client: KubeClient } {
   try {
     const paths = kubeconfigPaths(kubeconfig, env);
     const files = readKubeconfigs(paths);
     if (files.length > 0) {
       const hub = findHub(files, context);
-      return { client: clientOf({ text: hubKubeconfig(hub), env }), user: hub.user };
+      const { user, cluster } = hub;
+      const client = clientOf({ text: hubKubeconfig(hub), env });
+      return { client, user, context: hub.context.name, cluster: cluster.fields, paths };
     }
     if (kubeconfig !== undefined || env['KUBERNETES_SERVICE_HOST'] === undefined) {
       throw new Error(`there is none: no ${paths.join(', no ')}`);
     }
     const user = { name: 'in-cluster', path: '', fields: { tokenFile: POD_TOKEN_FILE } };
-    return { client: clientOf({ env: { ...env, KUBECONFIG: undefined } }), user };
+    const client = clientOf({ env: { ...env, KUBECONFIG: undefined } });
+    return { client, user, context: undefined, cluster: {}, paths: [] };
   } catch (error) {
     throw new CommandError({
       what: 'the kubeconfig of the hub cannot be used',

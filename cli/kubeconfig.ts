@@ -31,6 +31,15 @@ function flags<T>(argv: Argv<T>) {
       describe: 'Bearer token of the hub; others on this machine see it in `ps`',
     })
     .option('token-file', { type: 'string', nargs: 1, describe: 'File with the token; - reads stdin' })
+    .option('exec', {
+      type: 'boolean',
+      describe: 'Copy no credential: `clustertunnel credential` asks for that of the hub at each use',
+    })
+    .option('service-account', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'NAMESPACE/NAME in the hub: with --exec, mint tokens of it, each for an hour',
+    })
     .option('write', {
       type: 'boolean',
       describe: 'Merge it into the file that kubectl writes: of $KUBECONFIG, or ~/.kube/config',
@@ -49,6 +58,9 @@ function flags<T>(argv: Argv<T>) {
     })
     .conflicts('write', 'output')
     .conflicts('token', 'token-file')
+    .conflicts('exec', ['token', 'token-file'])
+    .conflicts('service-account', ['token', 'token-file'])
     .example('$0 kubeconfig prod --write', 'Then: kubectl --context prod get pods')
+    .example('$0 kubeconfig prod --exec --write', 'Nothing secret in the file, nothing that runs out')
     .example('kubectl create token ci | $0 kubeconfig prod --token-file - -o ci.kubeconfig', 'For a service account');
 }

@@ -3,6 +3,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { VERSION } from '../process/version.ts';
 import { agentCommand } from './agent.ts';
+import { credentialCommand } from './credential.ts';
 import { kubeconfigCommand } from './kubeconfig.ts';
 import { manifestCommand } from './manifest.ts';
 import { operatorCommand } from './operator.ts';
@@ -16,6 +17,7 @@ await yargs(hideBin(process.argv))
   .command(agentCommand)
   .command(manifestCommand)
   .command(kubeconfigCommand)
+  .command(credentialCommand)
   .demandCommand(1, 'Name a command: clustertunnel --help lists them.')
   .strict()
   .version(VERSION)

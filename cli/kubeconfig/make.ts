@@ -2,11 +2,12 @@ import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { describeError } from '../../process/redact.ts';
-import { withHub } from '../cluster.ts';
+import { type HubConfig, withHub } from '../cluster.ts';
 import type { HubFlags } from '../hub-flags.ts';
 import { CommandError } from '../output.ts';
 import { demandCredential } from './credential.ts';
 import { parseKubeconfig } from './document.ts';
+import { execStanza } from './exec-stanza.ts';
 import { kubeconfigPaths, readKubeconfigs, readText, writablePath } from './files.ts';
 import type { Sourced } from './find-hub.ts';
 import { conflictsOf, type Merged, mergeTunnel, type Wanted, type WantedUser } from './merge.ts';
@@ -24,6 +25,9 @@ export interface KubeconfigFlags extends HubFlags, TokenFlags {
   readonly use: boolean;
   readonly force: boolean;
   readonly 'dry-run': boolean;
+  /** The credential is asked for at each use, not copied. No default: see `write`. */
+  readonly exec: boolean | undefined;
+  readonly 'service-account': string | undefined;
 }
 
 /** Where the command stands: what it reads beside its flags. */
@@ -65,8 +69,8 @@ async function planOf(flags: KubeconfigFlags, { env, stdin }: Surroundings): Pro
   const { name } = flags;
   const read = await withHub(
     flags,
-    async (client, signal, hubUser) => {
-      const user = token === undefined ? hubCredential(hubUser, name, target) : { fields: { token } };
+    async (client, signal, config) => {
+      const user = wantedUser(flags, { token, config, target });
       const facts = await readTunnel(client, { name, namespace: flags['operator-namespace'] }, signal);
       return { user, facts, hub: client.server };
     },
@@ -82,6 +86,17 @@ function wantedOf(
   const { name: tunnel, 'set-context-name': contextName, use } = flags;
   const { server, caPem } = facts;
   return { name: contextName ?? tunnel, marker: { tunnel, hub }, server, caPem, user, isCurrent: use };
+}
+
+function wantedUser(
+  flags: KubeconfigFlags,
+  { token, config, target }: { token: string | undefined; config: HubConfig; target: string | undefined },
+): WantedUser {
+  if (token !== undefined) return { fields: { token } };
+  const { exec, 'service-account': account } = flags;
+  if (exec !== true && account === undefined) return hubCredential(config.user, flags.name, target);
+  if (account === undefined) demandCredential(config.user ?? { name: '', fields: {} }, flags.name);
+  return { fields: { exec: execStanza(config, account) } };
 }
 
 /** The hub's user: named where he stands already, copied elsewhere. */

@@ -30,6 +30,7 @@ export interface KubeClient {
   /** The object, or undefined when there is none. */
   find<T>(resource: Resource, address: ObjectAddress, signal: AbortSignal): Promise<T | undefined>;
   list<T>(resource: Resource, address: ObjectAddress, query: Query, signal: AbortSignal): Promise<KubeList<T>>;
+  /** In a collection, whatever name the address has; or, with a subresource, of the object that it names. */
   create<T>(resource: Resource, address: ObjectAddress, body: unknown, signal: AbortSignal): Promise<T>;
   /** PUT: with metadata.resourceVersion in the body it fails when somebody was faster. */
   replace<T>(resource: Resource, address: ObjectAddress, body: unknown, signal: AbortSignal): Promise<T>;
@@ -68,8 +69,10 @@ export function createClient(transport: Transport): KubeClient {
     },
     list: <T>(resource: Resource, address: ObjectAddress, query: Query, signal: AbortSignal) =>
       listCall({ method: 'GET', path: pathOf(resource, address), query }, signal) as Promise<KubeList<T>>,
-    create: <T>(resource: Resource, { name: _, ...address }: ObjectAddress, body: unknown, signal: AbortSignal) =>
-      call({ method: 'POST', path: pathOf(resource, address), body }, signal) as Promise<T>,
+    create: <T>(resource: Resource, { name, ...address }: ObjectAddress, body: unknown, signal: AbortSignal) => {
+      const path = pathOf(resource, address.subresource === undefined ? address : { ...address, name });
+      return call({ method: 'POST', path, body }, signal) as Promise<T>;
+    },
     replace: <T>(resource: Resource, address: ObjectAddress, body: unknown, signal: AbortSignal) =>
       call({ method: 'PUT', path: pathOf(resource, address), body }, signal) as Promise<T>,
     patch: <T>(resource: Resource, address: ObjectAddress, { type, body, query }: Patch, signal: AbortSignal) =>

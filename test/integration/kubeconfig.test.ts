@@ -1,7 +1,8 @@
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { writeKubeconfig } from '../../hack/lab/cluster/kubeconfig.ts';
+import { PROGRAM } from '../../hack/lab/paths.ts';
 import { InstalledLab, whyNoControlPlane } from '../support/installed-lab.ts';
 import { type ProgramResult, program } from '../support/program.ts';
 
@@ -159,6 +160,75 @@ describe('clustertunnel kubeconfig', () => {
     expect(stderr).not.to.contain('note:');
     expect(statSync(path('robot')).mode & 0o777).to.equal(0o600);
     expect(await whoami('robot', '--context', TUNNEL)).to.equal('clustertunnel:hub:default:robot');
+  });
+
+  describe('with --exec', () => {
+    /** `clustertunnel` on the PATH of kubectl. */
+    const environment = () => ({ PATH: `${path('bin')}:${process.env['PATH']}` });
+    before(() => {
+      mkdirSync(path('bin'));
+      writeFileSync(path('bin/clustertunnel'), `#!/bin/sh\nexec ${process.execPath} ${PROGRAM} "$@"\n`, {
+        mode: 0o755,
+      });
+    });
+    const whoIs = async (file: string) => {
+      const args = ['auth', 'whoami', '-o', 'json'];
+      const { stdout } = await lab.lab.kubectl(path(file), args, { environment: environment() });
+      return JSON.parse(stdout).status.userInfo.username as string;
+    };
+
+    it('nothing secret is in the file, and kubectl asks clustertunnel for the credential of the hub', async () => {
+      writeAlice('alice-exec');
+      const { stderr, exitCode } = await asAlice(['--exec', '--use', '-o', path('exec')], 'alice-exec');
+      expect(exitCode, stderr).to.equal(0);
+      expect(readFileSync(path('exec'), 'utf8')).not.to.contain(lab.lab.users.alice.token);
+      expect(await whoIs('exec')).to.equal('alice');
+    });
+
+    it('a plugin of the hub is run in its turn', async () => {
+      const script = `#!/bin/sh\nprintf '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"%s"}}' "$1"\n`;
+      writeFileSync(path('bin/hub-login'), script, { mode: 0o755 });
+      const exec = {
+        apiVersion: 'client.authentication.k8s.io/v1',
+        command: path('bin/hub-login'),
+        args: [lab.lab.users.alice.token],
+        interactiveMode: 'Never',
+      };
+      writeAlice('alice-plugin');
+      const text = readFileSync(path('alice-plugin'), 'utf8');
+      writeFileSync(path('alice-plugin'), text.replace(/token: .*/, `exec: ${JSON.stringify(exec)}`));
+      expect((await asAlice(['--exec', '--use', '-o', path('plugin')], 'alice-plugin')).exitCode).to.equal(0);
+      expect(await whoIs('plugin')).to.equal('alice');
+    });
+
+    it('tokens of a service account are minted, each for an hour; without the right to, kubectl says so', async () => {
+      await lab.hub(['create', 'namespace', 'ci']);
+      await lab.hub(['-n', 'ci', 'create', 'serviceaccount', 'deployer']);
+      const account = 'ci/deployer';
+      const binding = ['clusterrolebinding', 'deployer', '--clusterrole=clustertunnel-user'];
+      await lab.hub(['create', ...binding, '--serviceaccount=ci:deployer']);
+      writeAlice('alice-account');
+      const options = ['--service-account', account, '--use', '-o', path('account')];
+      expect((await asAlice(options, 'alice-account')).exitCode).to.equal(0);
+      const refused = await lab.lab.kubectl(path('account'), ['get', '--raw', '/version'], {
+        environment: environment(),
+        mayFail: true,
+      });
+      expect(refused.stderr).to.contain('cannot create resource "serviceaccounts/token"');
+      expect(refused.exitCode).to.equal(1);
+      const rights = ['--verb=create', '--resource=serviceaccounts/token', '--resource-name=deployer'];
+      await lab.hub(['-n', 'ci', 'create', 'role', 'minter', ...rights]);
+      await lab.hub(['-n', 'ci', 'create', 'rolebinding', 'minter', '--role=minter', '--user=alice']);
+      expect(await whoIs('account')).to.equal('clustertunnel:hub:ci:deployer');
+      const { stdout } = await program(['credential', '--context', 'hub', '--service-account', account], {
+        kubeconfig: path('alice-account'),
+        home: lab.dir,
+      });
+      const { kind, status } = JSON.parse(stdout);
+      expect(kind).to.equal('ExecCredential');
+      const leftMs = Date.parse(status.expirationTimestamp) - Date.now();
+      expect(leftMs).to.be.within(3_000_000, 3_700_000);
+    });
   });
 
   it('a tunnel that does not exist is an error of three lines', async () => {

@@ -85,12 +85,16 @@ describe('cli/kubeconfig/make', () => {
       use: false,
       force: false,
       'dry-run': false,
+      exec: undefined,
+      'service-account': undefined,
     };
     return makeKubeconfig(
       { ...defaults, ...flags },
       { env: env ?? { KUBECONFIG: path('config') }, stdin: Readable.from([Buffer.from(stdin)]) },
     );
   }
+  const pluginIn = (kubeconfig: string) =>
+    parseKubeconfig(kubeconfig).users[0]?.fields['exec'] as Readonly<Record<string, unknown>>;
   async function failure(...args: Parameters<typeof make>): Promise<CommandError> {
     const error = await make(...args).catch((each: unknown) => each);
     expect(error).to.be.instanceOf(CommandError);
@@ -122,6 +126,29 @@ describe('cli/kubeconfig/make', () => {
     const { users } = parseKubeconfig((await make()).stdout);
     expect(users[0]?.fields['exec']).to.deep.equal({ ...exec, command: path('login') });
     expect(requests[0]).to.match(/^Bearer minted /);
+  });
+
+  it('leads to `clustertunnel credential` with --exec, and copies nothing secret', async () => {
+    const { stdout } = await make({ exec: true });
+    expect(stdout).not.to.contain('alices-token');
+    const exec = pluginIn(stdout);
+    expect(exec).to.include({ apiVersion: 'client.authentication.k8s.io/v1', command: 'clustertunnel' });
+    expect(exec['args']).to.deep.equal(['credential', '--context', 'hub']);
+    expect(exec['env']).to.deep.equal([{ name: 'KUBECONFIG', value: path('config') }]);
+  });
+
+  it('mints tokens of a service account instead, when told', async () => {
+    const { stdout } = await make({ 'service-account': 'ci/deployer' });
+    const exec = pluginIn(stdout);
+    expect(exec['args']).to.deep.equal(['credential', '--context', 'hub', '--service-account', 'ci/deployer']);
+    const error = await failure({ 'service-account': 'deployer' });
+    expect(error.message).to.contain('--service-account "deployer"');
+    expect(error.remedy).to.contain('ci/deployer');
+  });
+
+  it('makes no plugin of a user without a credential', async () => {
+    writeHub('config', { username: 'alice', password: 'x' });
+    expect((await failure({ exec: true })).why).to.contain('password');
   });
 
   it('takes a token from stdin instead', async () => {
