@@ -206,7 +206,7 @@ export class Exchange implements StreamEvents {
   }
 
   #late(deadlineMs: number): void {
-    this.#giveUp(ErrorCode.Deadline, `the request did not complete within ${deadlineMs} ms`);
+    this.#giveUp(ErrorCode.Deadline, `the request did not complete within ${deadlineMs / 1000} s`);
   }
 
   /** The peer takes nothing. After the end of the answer it may just not end its own half. */

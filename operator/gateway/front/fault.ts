@@ -76,6 +76,7 @@ const ROWS = {
   },
   upstream_reset_write: { status: 504, reason: 'Timeout', hop: 'upstream', retryable: false },
   request_timeout: { status: 504, reason: 'Timeout', hop: 'gateway', retryable: false },
+  backpressure_timeout: { status: 504, reason: 'Timeout', hop: 'gateway', retryable: false },
   upstream_timeout: { status: 504, reason: 'Timeout', hop: 'upstream', retryable: false },
   upstream_protocol: { status: 502, reason: 'InternalError', hop: 'upstream', retryable: false },
   policy_denied: { status: 403, reason: 'Forbidden', hop: 'agent', retryable: true },

@@ -21,7 +21,7 @@ import { type AnswerBody, answerBody, answerHeaders, answerTrailers, NO_BODY } f
 import type { ExchangeOptions, ExchangeOutcome } from './exchange-options.ts';
 import { guarded } from './guarded.ts';
 import { pumpBody } from './request-body.ts';
-import { mayGoElsewhere, strangeAnswer, tunnelErrorOf } from './stream-fault.ts';
+import { mayGoElsewhere, overdue, strangeAnswer, tunnelErrorOf } from './stream-fault.ts';
 import type { UntilKnown } from './unsettled.ts';
 import { endsCleanly, watchEndsAfterMs } from './watch-end.ts';
 
@@ -178,9 +178,9 @@ export class Exchange {
 
   #expire(timeoutMs: number): void {
     if (this.#isDone) return;
-    const message = `the request did not complete within ${Math.round(timeoutMs / 1000)} s`;
-    this.#stream?.reset(ErrorCode.Deadline, message);
-    this.#giveUp(this.#error('request_timeout', message));
+    const error = overdue(this.#options.sent, timeoutMs);
+    this.#stream?.reset(ErrorCode.Deadline, error.message);
+    this.#giveUp(error);
   }
 
   /** Nothing can be handed over any more: what was is gone, and its credit goes back. */

@@ -13,7 +13,6 @@ export interface Sent {
 }
 
 const ELSEWHERE: ReadonlySet<number> = new Set([ErrorCode.Draining, ErrorCode.SessionLost, ErrorCode.Overload]);
-const DOUBT = '; the request may have been executed';
 
 /** Whether a request only reads. An upgrade runs something, whatever its method. */
 export function isRead(method: string, isUpgrade = false): boolean {
@@ -26,8 +25,16 @@ export function mayGoElsewhere({ code, execution }: StreamError): boolean {
 }
 
 /** The answer broke HTTP, or was one that no API server gives. */
-export function strangeAnswer({ tunnel, path, isRead }: Sent, what: string): TunnelError {
-  return new TunnelError('upstream_protocol', strangeness(tunnel, what), { tunnel, path, retryable: isRead });
+export function strangeAnswer(sent: Sent, what: string): TunnelError {
+  const { tunnel, path, isRead } = sent;
+  return new TunnelError('upstream_protocol', strangeness(sent, what), { tunnel, path, retryable: isRead });
+}
+
+/** The request's time is over by the gateway's clock. */
+export function overdue(sent: Sent, timeoutMs: number): TunnelError {
+  const { tunnel, path, isRead } = sent;
+  const why = `the request did not complete within ${Math.round(timeoutMs / 1000)} s`;
+  return new TunnelError('request_timeout', lateness(sent, why), { tunnel, path, retryable: isRead });
 }
 
 /** What the end of a stream means to a client that has seen no head. */
@@ -45,7 +52,9 @@ interface End {
   readonly isUnseen: boolean;
 }
 
-function verdict({ code, why, isUnseen }: End, { tunnel, isRead }: Sent): [FaultKind, string] {
+function verdict({ code, why, isUnseen }: End, sent: Sent): [FaultKind, string] {
+  const { tunnel, isRead } = sent;
+  const seen = { tunnel, isRead: isRead || isUnseen };
   switch (code) {
     case ErrorCode.UpstreamUnreachable:
       // Retry-After is a promise that nothing ran. REFUSED gives it, a mere RESET does not.
@@ -54,25 +63,45 @@ function verdict({ code, why, isUnseen }: End, { tunnel, isRead }: Sent): [Fault
     case ErrorCode.PolicyDenied:
       return ['policy_denied', `the agent of tunnel "${tunnel}" refused the request: ${why}`];
     case ErrorCode.UpstreamTimeout:
-      return ['upstream_timeout', `the API server behind tunnel "${tunnel}" did not answer in time: ${why}`];
+      return [
+        'upstream_timeout',
+        `the API server behind tunnel "${tunnel}" did not answer in time${doubt(seen)}: ${why}`,
+      ];
     case ErrorCode.UpstreamProtocol:
-      return ['upstream_protocol', strangeness(tunnel, why)];
+      return ['upstream_protocol', strangeness(seen, why)];
     case ErrorCode.UpstreamReset: {
       // What the API server did before it closed the connection, nobody knows.
       const what = `the API server behind tunnel "${tunnel}" broke the connection`;
-      return isRead ? ['upstream_reset_read', `${what}: ${why}`] : ['upstream_reset_write', `${what}${DOUBT}: ${why}`];
+      return [isRead ? 'upstream_reset_read' : 'upstream_reset_write', `${what}${doubt(sent)}: ${why}`];
     }
     case ErrorCode.Overload:
       if (!isUnseen) break;
       return ['stream_limit', `the agent of tunnel "${tunnel}" has no room for the request: ${why}`];
     case ErrorCode.Deadline:
-      return ['request_timeout', why];
+      return ['request_timeout', lateness(seen, why)];
+    case ErrorCode.Backpressure:
+      if (isUnseen) break;
+      return [
+        'backpressure_timeout',
+        `the answer through tunnel "${tunnel}" was not read in time${doubt(sent)}: ${why}`,
+      ];
   }
   if (isUnseen) return ['not_executed', `tunnel "${tunnel}" did not execute the request: ${why}`];
   const what = `tunnel "${tunnel}" ${code === ErrorCode.SessionLost ? 'was lost while the request ran' : 'broke the request off'}`;
-  return isRead ? ['session_lost_read', `${what}: ${why}`] : ['session_lost_write', `${what}${DOUBT}: ${why}`];
+  return [isRead ? 'session_lost_read' : 'session_lost_write', `${what}${doubt(sent)}: ${why}`];
 }
 
-function strangeness(tunnel: string, what: string): string {
-  return `the API server behind tunnel "${tunnel}" gave an answer that may not pass: ${what}`;
+type Doubtful = Pick<Sent, 'tunnel' | 'isRead'>;
+
+function lateness(sent: Doubtful, why: string): string {
+  return `tunnel "${sent.tunnel}": ${why}${doubt(sent)}`;
+}
+
+function strangeness(sent: Doubtful, what: string): string {
+  return `the API server behind tunnel "${sent.tunnel}" gave an answer that may not pass${doubt(sent)}: ${what}`;
+}
+
+/** Who sent a write must look whether it ran before he sends it again. */
+function doubt({ isRead }: Doubtful): string {
+  return isRead ? '' : '; the request may have been executed';
 }

@@ -27,6 +27,7 @@ const TABLE: Readonly<Record<FaultKind, readonly [number, string, number | undef
   upstream_reset_read: [503, 'ServiceUnavailable', 1, 'upstream_reset', 'upstream', true],
   upstream_reset_write: [504, 'Timeout', undefined, 'upstream_reset', 'upstream', false],
   request_timeout: [504, 'Timeout', undefined, 'request_timeout', 'gateway', false],
+  backpressure_timeout: [504, 'Timeout', undefined, 'backpressure_timeout', 'gateway', false],
   upstream_timeout: [504, 'Timeout', undefined, 'upstream_timeout', 'upstream', false],
   upstream_protocol: [502, 'InternalError', undefined, 'upstream_protocol', 'upstream', false],
   policy_denied: [403, 'Forbidden', undefined, 'policy_denied', 'agent', true],

@@ -26,6 +26,7 @@ describe('operator/gateway/sessions/stream-fault', () => {
     ['an upstream that was too slow', ErrorCode.UpstreamTimeout, 'unknown', 'GET', 504, 'upstream_timeout', undefined],
     ['an upstream that broke HTTP', ErrorCode.UpstreamProtocol, 'unknown', 'GET', 502, 'upstream_protocol', undefined],
     ['a deadline', ErrorCode.Deadline, 'unknown', 'POST', 504, 'request_timeout', undefined],
+    ['an answer that nobody read', ErrorCode.Backpressure, 'unknown', 'GET', 504, 'backpressure_timeout', undefined],
     ['a request that the agent had no room for', ErrorCode.Overload, 'not-executed', 'POST', 429, 'stream_limit', 1],
     ['an upstream that closed under a read', ErrorCode.UpstreamReset, 'unknown', 'GET', 503, 'upstream_reset', 1],
     ['an agent that leaves', ErrorCode.Draining, 'not-executed', 'DELETE', 503, 'not_executed', 1],
@@ -79,6 +80,13 @@ describe('operator/gateway/sessions/stream-fault', () => {
     expect(of(ErrorCode.SessionLost, 'unknown').message).to.equal(
       'tunnel "c1" was lost while the request ran; the request may have been executed: why',
     );
+    for (const code of [ErrorCode.UpstreamTimeout, ErrorCode.UpstreamProtocol, ErrorCode.Deadline]) {
+      expect(of(code, 'unknown').message, `${code}`).to.match(
+        /"c1".*; the request may have been executed: why|"c1": why; the/,
+      );
+      expect(of(code, 'unknown', 'GET').message, `${code}`).to.not.contain('executed');
+      expect(of(code, 'not-executed').message, `${code}`).to.not.contain('executed');
+    }
     expect(of(ErrorCode.UpstreamReset, 'unknown').message).to.contain('the request may have been executed: why');
     expect(of(ErrorCode.UpstreamReset, 'unknown', 'GET').message).to.equal(
       'the API server behind tunnel "c1" broke the connection: why',
