@@ -36,15 +36,22 @@ export function listingLine({ traceId, user, method }: Omit<Asked, 'route' | 'is
   return { trace_id: traceId, ...whoIs(user), method, verb: 'list', resource: 'clusters', status: 200, items };
 }
 
+/** Somebody who was not let in. */
+interface Outsider extends Pick<Asked, 'traceId'>, Pick<Peer, 'address'> {
+  /** undefined: the request could not be read. */
+  readonly method?: string;
+}
+
 /** The line of a request that was not let in. */
-export function refusalLine(
-  error: TunnelError,
-  asked: Pick<Asked, 'method' | 'traceId'> & Pick<Peer, 'address'>,
-): LogFields {
+export function refusalLine(error: TunnelError, { method, traceId, address }: Outsider): LogFields {
   const { tunnel, path, message: reason, kind } = error;
-  const { method, traceId, address } = asked;
   const what = { trace_id: traceId, method, address, tunnel, path, status: rowOf(kind).status, reason };
   return { ...what, ...errorFields(error) };
+}
+
+/** The line of a client that went away before it was let in. */
+export function cancelledLine({ method, traceId, address }: Outsider): LogFields {
+  return { trace_id: traceId, method, address, error: 'cancelled' };
 }
 
 /** What an error tells an operator: where, what, and what is underneath. */

@@ -7,7 +7,7 @@ import { traceIdOf } from '../../../process/trace.ts';
 import { headerOf } from '../../../tunnel/request-headers.ts';
 import type { RawHeaders } from '../../../tunnel/wire/head.ts';
 import { type ClientRequest, type ClientResponse, cutUntaken, discardBody, sendError, sendJson } from './answer.ts';
-import { listingLine, refusalLine } from './audit.ts';
+import { cancelledLine, listingLine, refusalLine } from './audit.ts';
 import { asksForClusters, type Clusters } from './clusters.ts';
 import type { Forwarder } from './forward.ts';
 import type { Asking, Gate } from './gate.ts';
@@ -86,7 +86,7 @@ export class Handler {
     if (head.length > 0) socket.unshift(head);
     const refuse = (error: TunnelError, tunnel?: string) => {
       socket.resume();
-      refuseUpgrade(socket, error, { clock, traceId, tunnel });
+      refuseUpgrade(socket, error, { clock, traceId, tunnel, method });
     };
     const peer = peerOf(request);
     const client = { connection: socket, method, traceId, address: peer.address, refuse };
@@ -116,7 +116,7 @@ export class Handler {
 
   /** Lets a client in who may, unless he went away meanwhile. */
   #enter<Entrance>(client: Client, ask: () => Promise<Entrance | TunnelError>, go: (entrance: Entrance) => void): void {
-    const { connection, traceId, refuse } = client;
+    const { connection, refuse } = client;
     const { log } = this.#options;
     let isGone = false;
     this.#active += 1;
@@ -127,14 +127,16 @@ export class Handler {
     const verdict = this.#isDraining ? Promise.resolve(leaving()) : ask();
     verdict
       .then((entrance) => {
-        if (isGone) return;
-        if (!(entrance instanceof TunnelError)) return go(entrance);
-        log.info('request refused', refusalLine(entrance, client));
-        refuse(entrance);
+        if (entrance instanceof TunnelError) {
+          log.info('request refused', refusalLine(entrance, client));
+          refuse(entrance);
+        } else if (isGone) log.info('request cancelled', cancelledLine(client));
+        else go(entrance);
       })
-      .catch((error: unknown) => {
-        log.error('request failed', { trace_id: traceId, error });
-        refuse(new TunnelError('internal', 'the gateway failed; its log has the trace id', { cause: error }));
+      .catch((cause: unknown) => {
+        const error = new TunnelError('internal', 'the gateway failed; its log has the trace id', { cause });
+        log.error('request failed', refusalLine(error, client));
+        refuse(error);
       });
   }
 }

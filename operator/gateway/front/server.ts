@@ -10,7 +10,7 @@ import { CONNECT_PATH } from '../../../tunnel/session/settings.ts';
 import { MAX_HEADER_LINES } from '../../../tunnel/wire/limits.ts';
 import type { Asked, ClientRequest, ClientResponse } from './answer.ts';
 import { limitIdleness } from './idle-session.ts';
-import { refuseUpgrade } from './refuse-upgrade.ts';
+import { refuseUnread } from './refuse-upgrade.ts';
 import { TunnelError } from './tunnel-error.ts';
 
 /** A TLS handshake takes no longer, and then the head of a request, unless told. */
@@ -132,11 +132,8 @@ function answerRequests(server: Http2SecureServer, { onRequest }: ServerOptions,
   server.on('checkExpectation', answer);
 }
 
-function switchProtocols(
-  server: Http2SecureServer,
-  { clock, onRequest, onUpgrade, onAgent }: ServerOptions,
-  answers: Answers,
-) {
+function switchProtocols(server: Http2SecureServer, options: ServerOptions, answers: Answers) {
+  const { onRequest, onUpgrade, onAgent } = options;
   // Pipelined behind a request whose answer is not out: the connection is not free, and Node has let go of it.
   const isBusy = (socket: Duplex) => answers.get(socket)?.writableFinished === false;
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -147,12 +144,12 @@ function switchProtocols(
   server.on('connect', (request: ClientRequest, answer: ClientResponse | Duplex) => {
     if ('writeHead' in answer) return onRequest(request, answer);
     if (isBusy(answer)) return void answer.destroy();
-    refuseUpgrade(answer, new TunnelError('method_not_allowed', 'method CONNECT is not served here'), { clock });
+    refuseUnread(answer, new TunnelError('method_not_allowed', 'method CONNECT is not served here'), options);
   });
 }
 
 /** Requests that Node's parser refuses get a Status too, unless an answer is under way on their connection. */
-function answerTrouble(server: Http2SecureServer, { clock }: ServerOptions, answers: Answers): void {
+function answerTrouble(server: Http2SecureServer, options: ServerOptions, answers: Answers): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     const answer = answers.get(socket);
     const isFree = answer === undefined || !answer.headersSent || answer.writableFinished;
@@ -163,7 +160,7 @@ function answerTrouble(server: Http2SecureServer, { clock }: ServerOptions, answ
     const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW';
     const kind = isTooLarge ? 'headers_too_large' : 'bad_request';
     const message = isTooLarge ? `more than ${MAX_HEADERS_BYTES} bytes of headers` : 'the request is not HTTP/1.1';
-    refuseUpgrade(socket, new TunnelError(kind, message), { clock });
+    refuseUnread(socket, new TunnelError(kind, message), options);
   });
   server.on('sessionError', () => {
     // A client broke HTTP/2: its session is gone, and nobody is left to answer.

@@ -6,6 +6,7 @@ import type { AgentKey } from '../../../crds/agent-token.ts';
 import { parseHealthReport } from '../../../crds/health-report.ts';
 import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
+import { newTraceId } from '../../../process/trace.ts';
 import { VERSION } from '../../../process/version.ts';
 import type { Budget } from '../../../tunnel/flow/budget.ts';
 import { GatewaySession } from '../../../tunnel/session/gateway-session.ts';
@@ -60,13 +61,16 @@ export class Hub {
   accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const admitted = this.#admit(request);
     if (admitted instanceof TunnelError) {
-      this.#options.log.warn('agent refused', {
+      const { clock, log } = this.#options;
+      const traceId = newTraceId();
+      log.warn('agent refused', {
+        trace_id: traceId,
         tunnel: admitted.tunnel,
         ...errorFields(admitted),
         reason: admitted.message,
         address: request.socket.remoteAddress,
       });
-      return refuseUpgrade(socket, admitted, this.#options);
+      return refuseUpgrade(socket, admitted, { clock, traceId });
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) =>
       this.#open(webSocket, admitted.key, admitted.tunnel),

@@ -106,6 +106,14 @@ describe('operator/gateway/front/handler', function () {
     }
   });
 
+  it('answers a HEAD that asks for an upgrade without a body', async () => {
+    const raw = await fixture.raw();
+    raw.write(`HEAD ${PODS} HTTP/1.1\r\nHost: g\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
+    expect(await raw.closed())
+      .to.match(/^HTTP\/1\.1 400 .*\r\n\r\n$/s)
+      .and.match(/content-length: [1-9]/);
+  });
+
   it('answers 500 without details when it fails itself', async () => {
     fixture.views.get = () => {
       throw new TypeError('a bug with a secret');
@@ -242,6 +250,62 @@ describe('operator/gateway/front/handler', function () {
         address: '127.0.0.1',
       });
       expect(only('request refused')['reason']).to.include('User "mallory" cannot list');
+    });
+
+    it('that a client went away before it was let in, or before it heard that it was not', async () => {
+      let answer: (status: unknown) => void = () => {};
+      fixture.reviewToken = () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        });
+      const left = async (token: string, traceId: string) => {
+        const headers = { 'X-Trace-ID': traceId };
+        const asked = fixture.reviewed.tokens.length;
+        const call = fixture.client('http/1.1').call({ path: PODS, token, headers });
+        await until(() => fixture.reviewed.tokens.length === asked + 1);
+        call.cancel();
+        await until(() => fixture.counts.requests === 0);
+        answer(TOKENS[token] ?? { authenticated: false });
+        await until(() => lines.some(({ fields }) => fields['trace_id'] === traceId));
+        await turns();
+        expect(lines.filter(({ fields }) => fields['trace_id'] === traceId)).to.have.length(1);
+      };
+      await left('alice', 'trace-1');
+      expect(only('request cancelled')).to.include({ method: 'GET', address: '127.0.0.1', error: 'cancelled' });
+      await left('nobody', 'trace-2');
+      expect(only('request refused')).to.include({ status: 401, code: 'unauthorized', tunnel: 'c1' });
+    });
+
+    it('what went wrong with itself, in one line like any other', async () => {
+      fixture.views.get = () => {
+        throw new TypeError('a bug');
+      };
+      const { status } = await ask(PODS, { headers: { 'X-Trace-ID': 'trace-1' } });
+      expect(status).to.equal(500);
+      const line = { trace_id: 'trace-1', status: 500, code: 'internal', hop: 'gateway', cause: 'a bug' };
+      expect(only('request failed')).to.include(line);
+    });
+
+    it('which requests could not be read', async () => {
+      const raw = await fixture.raw();
+      raw.write('GET / HTTP/1.1\r\nbad header\r\n\r\n');
+      const traceId = /x-trace-id: (\w+)/.exec(await raw.closed())?.[1];
+      const line = { trace_id: traceId, address: '127.0.0.1', status: 400, code: 'bad_request', hop: 'gateway' };
+      expect(only('request refused')).to.include(line);
+      const connecting = await fixture.raw();
+      connecting.write('CONNECT example:443 HTTP/1.1\r\nHost: example:443\r\n\r\n');
+      expect(await connecting.closed()).to.match(/^HTTP\/1\.1 405 /);
+      expect(lines.filter(({ message }) => message === 'request refused')).to.have.length(2);
+      expect(lines.at(-1)?.fields).to.include({ status: 405, code: 'method_not_allowed' });
+    });
+
+    it('which agent it refused, by the trace id that the agent was told', async () => {
+      const raw = await fixture.raw();
+      raw.write(
+        'GET /agent/v1/connect HTTP/1.1\r\nHost: g\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nOrigin: x\r\n\r\n',
+      );
+      const traceId = /x-trace-id: (\w+)/.exec(await raw.closed())?.[1];
+      expect(only('agent refused')).to.include({ trace_id: traceId, code: 'forbidden', hop: 'gateway' });
     });
 
     it('what the hub said when it could not say who asks', async () => {
