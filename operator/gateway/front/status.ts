@@ -30,8 +30,24 @@ export function errorAnswer(error: TunnelError, traceId: string, tunnel: string 
     'x-trace-id',
     traceId,
     ...(retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)]),
+    ...(isReadRaw(error) && !error.isText ? ['warning', warningOf(error)] : []),
   ];
   return { status, headers, body, isLast };
+}
+
+/** Discovery, OpenAPI and the version. */
+const READ_RAW = /^\/(version|openapi(\/.*)?|api(\/[^/]+)?|apis(\/[^/]+){0,2})\/?$/;
+const LONGEST_WARNING = 1_000;
+
+/** Whether client-go looks at no Status there, but says its own sentence about the code. It shows warnings beside it. */
+function isReadRaw({ path = '' }: TunnelError): boolean {
+  return READ_RAW.test(path);
+}
+
+/** The message as a Warning header (RFC 7234 §5.5). No trace id: kubectl shows each text once. */
+function warningOf({ message }: TunnelError): string {
+  const text = message.slice(0, LONGEST_WARNING).replace(/[^\x20-\x7e]/g, '?');
+  return `299 - "${text.replace(/["\\]/g, '\\$&')}"`;
 }
 
 /** metav1.Status as the API server would write it. Source: apimachinery pkg/api/errors. */

@@ -41,6 +41,32 @@ describe('operator/gateway/front/status', () => {
     expect(body).to.equal('no (trace trace-1)\n');
   });
 
+  for (const path of [
+    '/api',
+    '/api/v1',
+    '/apis',
+    '/apis/apps/v1',
+    '/openapi/v3',
+    '/openapi/v3/apis/apps/v1',
+    '/version',
+  ]) {
+    it(`warns beside the Status on ${path}: client-go shows no message of it there`, () => {
+      const error = new TunnelError('cluster_offline', 'tunnel "c1" – \\ away\nfor long', { tunnel: 'c1', path });
+      const { headers, body } = errorAnswer(error, 'trace-1', 'c1');
+      expect(headers.slice(-2)).to.deep.equal(['warning', '299 - "tunnel \\"c1\\" ? \\\\ away?for long"']);
+      expect(JSON.parse(body).kind).to.equal('Status');
+    });
+  }
+
+  it('warns nowhere else, and not beside a text', () => {
+    for (const path of ['/', '/api/v1/pods', '/apis/apps/v1/deployments', '/healthz', undefined]) {
+      const error = new TunnelError('cluster_offline', 'x', path === undefined ? {} : { path });
+      expect(errorAnswer(error, 't', undefined).headers).to.not.include('warning');
+    }
+    const { headers } = errorAnswer(new TunnelError('forbidden', 'no', { isText: true, path: '/api' }), 't', undefined);
+    expect(headers).to.not.include('warning');
+  });
+
   it('says nothing of what is underneath: causes may hold what no client should see', () => {
     const error = new TunnelError('auth_unavailable', 'the hub cannot authenticate requests now', {
       cause: new Error('connect ECONNREFUSED 10.0.0.1:443'),
