@@ -510,7 +510,6 @@ describe('operator/gateway/sessions/upgrade', function () {
       ['a protocol of another version', asking({ protocol: 'SPDY/3' })],
       ['HTTP/1.0', asking({ version: '1.0' })],
       ['another method', asking({ method: 'PUT' })],
-      ['HEAD', asking({ method: 'HEAD' })],
       ['a body by length', `${asking({ method: 'POST', lines: 'Content-Length: 5\r\n' })}hello`],
       ['a body in chunks', `${asking({ method: 'POST', lines: 'Transfer-Encoding: chunked\r\n' })}0\r\n\r\n`],
       ['an identity that Connection names', asking({ lines: 'Connection: impersonate-user\r\n' })],
@@ -530,6 +529,15 @@ describe('operator/gateway/sessions/upgrade', function () {
         expect(fixture.reviewed.tokens).to.deep.equal([]);
       });
     }
+
+    it('HEAD, without a body, and reads nothing after it', async () => {
+      const agent = await serving((served) => served.answer(200));
+      const next = 'GET /clusters/c1/api HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer alice\r\n\r\n';
+      const text = await told(`${asking({ method: 'HEAD' })}${next}`);
+      expect(text).to.match(/^HTTP\/1\.1 400 /);
+      expect(text.indexOf('\r\n\r\n')).to.equal(text.length - 4);
+      expect(agent.served).to.have.length(0);
+    });
   });
 
   it('answers 404 outside /clusters/, and 403 to impersonation', async () => {
