@@ -15,6 +15,8 @@ export interface OperatorConfig {
   readonly bindAddress: string;
   readonly gatewayPort: number;
   readonly opsPort: number;
+  /** Whether clients may speak HTTP/2; HTTP/1.1 they always may. */
+  readonly http2: boolean;
   /** Sum of receive windows of the gateway process, in bytes. */
   readonly maxBufferBytes: number;
   /** Audiences of which users' tokens must be for one; none: the hub's API server. */
@@ -58,6 +60,11 @@ export function operatorFlags(argv: Argv, env: NodeJS.ProcessEnv) {
     })
     .option('bind-address', { type: 'string', default: env['POD_IP'] ?? '0.0.0.0', describe: 'Address to listen on' })
     .option('gateway-port', { type: 'number', default: 8443, describe: 'Port for users and agents (TLS)' })
+    .option('http2', {
+      type: 'boolean',
+      default: true,
+      describe: 'Offer HTTP/2 beside HTTP/1.1 on the gateway port; --http2=false where something on the way breaks it',
+    })
     .option('ops-port', { type: 'number', default: 8080, describe: 'Port for /livez, /readyz, /metrics' })
     .option('max-buffer-bytes', {
       type: 'number',
@@ -119,6 +126,7 @@ export function operatorConfig(given: OperatorArguments, env: NodeJS.ProcessEnv)
     bindAddress: given['bind-address'],
     gatewayPort: checkedPort('--gateway-port', given['gateway-port']),
     opsPort: checkedPort('--ops-port', given['ops-port']),
+    http2: given.http2,
     maxBufferBytes: atLeast('--max-buffer-bytes', given['max-buffer-bytes'], MEBIBYTE),
     tokenAudiences: given['token-audience'].map(checkedAudience),
     allowedOrigins: given['allowed-origin'].map(checkedOrigin),

@@ -138,6 +138,7 @@ function openGateway(
   return startGateway({
     host: config.bindAddress,
     port: config.gatewayPort,
+    http2: config.http2,
     certificate,
     externalUrl: config.externalUrl,
     maxBufferBytes: config.maxBufferBytes,

@@ -23,6 +23,8 @@ import { WATCH_ENDS_WITHIN_MS } from './sessions/watch-end.ts';
 export interface GatewayOptions {
   readonly host: string;
   readonly port: number;
+  /** Whether clients may speak HTTP/2; they may unless told. */
+  readonly http2?: boolean;
   readonly certificate: ServingCertificate;
   /** Under which users reach it: https://host[:port]. */
   readonly externalUrl: string;
@@ -98,6 +100,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     host,
     port,
     certificate,
+    http2: options.http2,
     clock,
     log,
     headTimeoutMs: options.headTimeoutMs,

@@ -78,6 +78,12 @@ describe('operator/flags', () => {
     });
   });
 
+  it('offers HTTP/2 unless told', async () => {
+    expect((await config([URL_FLAG])).http2).to.equal(true);
+    expect((await config([URL_FLAG, '--http2=false'])).http2).to.equal(false);
+    expect((await config([URL_FLAG, '--no-http2'])).http2).to.equal(false);
+  });
+
   it('lets a flag win over the environment', async () => {
     const env = { CLUSTERTUNNEL_EXTERNAL_URL: 'https://env.example.com', POD_NAMESPACE: 'env' };
     expect(await config([URL_FLAG, '--namespace=flag'], env)).to.include({

@@ -215,6 +215,7 @@ export const TOKENS: Readonly<Record<string, unknown>> = {
 export interface FixtureOptions {
   readonly maxBufferBytes?: number;
   readonly headTimeoutMs?: number;
+  readonly http2?: boolean;
   readonly log?: Logger;
   readonly failedLoginsPerSecond?: number;
 }
@@ -281,6 +282,7 @@ export class GatewayFixture {
         fixture.onChange();
       },
       failedLoginsPerSecond: options.failedLoginsPerSecond ?? 0,
+      ...(options.http2 === undefined ? {} : { http2: options.http2 }),
       ...(options.headTimeoutMs === undefined ? {} : { headTimeoutMs: options.headTimeoutMs }),
     });
     return fixture;

@@ -41,6 +41,8 @@ export interface ServerOptions {
   readonly host: string;
   readonly port: number;
   readonly certificate: ServingCertificate;
+  /** Whether HTTP/2 is offered beside HTTP/1.1; it is unless told. */
+  readonly http2?: boolean | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** 10 s unless told. */
@@ -71,6 +73,7 @@ export async function startServer(options: ServerOptions): Promise<GatewayServer
     ...certificate,
     ...TLS,
     allowHTTP1: true,
+    ...(options.http2 === false ? { ALPNCallback: onlyHttp1 } : {}),
     // Asked for, not demanded, and of any authority: whose it is certificate-logins.ts says, for each request anew.
     requestCert: true,
     rejectUnauthorized: false,
@@ -113,6 +116,11 @@ export async function startServer(options: ServerOptions): Promise<GatewayServer
     },
     close: () => closeAll(server, sockets),
   };
+}
+
+/** Node's HTTP/2 server sets ALPNProtocols itself. Who can only HTTP/2 gets TLS's `no_application_protocol`. */
+function onlyHttp1({ protocols }: { readonly protocols: readonly string[] }): string | undefined {
+  return protocols.find((protocol) => protocol === 'http/1.1');
 }
 
 /** The newest answer of each connection. */
