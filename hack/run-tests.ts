@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { ensureBinaries, ensureNodeBinaries } from './lab/binaries.ts';
+import { ensureBinaries, ensureHelm, ensureNodeBinaries } from './lab/binaries.ts';
 import { findNodeTools } from './lab/kubelet-node/prerequisites.ts';
 
 /**
@@ -48,7 +48,10 @@ let isBroken = false;
 for (const suite of chosen) {
   process.stdout.write(`\n${suite} tests\n`);
   if (suite === 'integration' || suite === 'e2e')
-    await prepareBinaries(suite === 'e2e' && 'busybox' in findNodeTools());
+    await prepareBinaries({
+      withNode: suite === 'e2e' && 'busybox' in findNodeTools(),
+      withHelm: suite === 'integration',
+    });
   const status = await runSuite([...SUITES[suite], ...positionals], total);
   isBroken ||= status !== 0;
 }
@@ -64,11 +67,12 @@ function sentence({ passed, failed, skipped }: Counts): string {
 }
 
 /** Finds, downloads or builds the control plane, and a node's programs where one can be. Where that cannot be, the tests that need it are skipped and say so. */
-async function prepareBinaries(withNode: boolean): Promise<void> {
+async function prepareBinaries({ withNode, withHelm }: { withNode: boolean; withHelm: boolean }): Promise<void> {
   const progress = (what: string): boolean => process.stdout.write(`  ${what}\n`);
   try {
     await ensureBinaries({ progress });
     if (withNode) await ensureNodeBinaries({ progress });
+    if (withHelm) await ensureHelm({ progress });
   } catch (error) {
     process.stdout.write(`  ${error instanceof Error ? error.message : String(error)}\n`);
   }

@@ -7,12 +7,14 @@ import { find, ownFolder } from './binaries/locate.ts';
 import {
   type Binaries,
   CONTROL_PLANE,
+  HELM,
+  type HelmBinaries,
   NODE,
   type NodeBinaries,
   type ProgramFiles,
   type ProgramSet,
 } from './binaries/programs.ts';
-import { versions } from './binaries/versions.ts';
+import { etcdVersion, versionOf } from './binaries/versions.ts';
 import { cacheFolder } from './paths.ts';
 import { withLock } from './processes/lock.ts';
 import { type Progress, silent } from './progress.ts';
@@ -31,6 +33,11 @@ export function ensureBinaries({ progress = silent }: { progress?: Progress } = 
 /** The same for kubelet and kube-proxy: only a lab with real nodes asks for them. */
 export function ensureNodeBinaries({ progress = silent }: { progress?: Progress } = {}): Promise<NodeBinaries> {
   return ensure(NODE, progress);
+}
+
+/** The same for Helm: only the tests of clients ask for it. */
+export function ensureHelm({ progress = silent }: { progress?: Progress } = {}): Promise<HelmBinaries> {
+  return ensure(HELM, progress);
 }
 
 async function ensure<Name extends string>(set: ProgramSet<Name>, progress: Progress): Promise<ProgramFiles<Name>> {
@@ -78,8 +85,7 @@ async function isDownloaded(set: ProgramSet<string>, folder: string, progress: P
     progress(`not downloading: ${refusal}`);
     return false;
   }
-  const { kubernetes, etcd } = versions();
-  const partial = join(cacheFolder(), `partial-${set.key}-${kubernetes}-${etcd}`);
+  const partial = join(cacheFolder(), `partial-${set.key}-${versionOf(set)}-${etcdVersion()}`);
   try {
     await download(set, folder, partial, progress);
     rmSync(partial, { recursive: true, force: true });

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import yargs, { type Argv } from 'yargs';
-import { ensureBinaries, ensureNodeBinaries } from './binaries.ts';
+import { ensureBinaries, ensureHelm, ensureNodeBinaries } from './binaries.ts';
 import { takeDown } from './down.ts';
 import { installOperator } from './install.ts';
 import { NODE_KINDS, type NodeKind } from './lab.ts';
@@ -68,11 +68,13 @@ async function down({ name }: { name: string }): Promise<void> {
   print(`Lab ${name} is down.`);
 }
 
-async function binaries({ nodes }: { nodes: NodeKind }): Promise<void> {
+async function binaries({ nodes, helm }: { nodes: NodeKind; helm: boolean }): Promise<void> {
   const { files } = await ensureBinaries({ progress: tell });
   for (const file of Object.values(files)) print(file);
-  if (nodes === 'process') return;
-  for (const file of Object.values((await ensureNodeBinaries({ progress: tell })).files)) print(file);
+  if (nodes === 'kubelet') {
+    for (const file of Object.values((await ensureNodeBinaries({ progress: tell })).files)) print(file);
+  }
+  if (helm) print((await ensureHelm({ progress: tell })).files.helm);
 }
 
 await yargs(process.argv.slice(2))
@@ -96,8 +98,11 @@ await yargs(process.argv.slice(2))
   .command('down', 'Stop a lab and remove its folder', (options: Argv) => options.option('name', NAME), down)
   .command(
     'binaries',
-    'Find, download or build the control plane programs, and those of real nodes',
-    (options: Argv) => options.option('nodes', NODES),
+    'Find, download or build the control plane programs, those of real nodes, and Helm',
+    (options: Argv) =>
+      options
+        .option('nodes', NODES)
+        .option('helm', { type: 'boolean', default: false, describe: 'Helm as well, for the tests' }),
     binaries,
   )
   .demandCommand(1, 'Say what to do: up, status, down or binaries.')

@@ -5,8 +5,11 @@ import { fileURLToPath } from 'node:url';
 /** The checkout this lab belongs to. */
 export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
-/** The Go module the control plane is built from. */
+/** The Go module that the control plane and a node's programs are built from. */
 export const BINARIES_MODULE = join(REPOSITORY, 'hack/lab/binaries');
+
+/** The one of Helm: it follows another release of Kubernetes. */
+export const HELM_MODULE = join(BINARIES_MODULE, 'helm');
 
 /** What `make build` leaves: the program that the image would hold. */
 export const PROGRAM = join(REPOSITORY, 'dist/cli/main.js');

@@ -16,8 +16,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { type Progress, reportIfSlow } from '../progress.ts';
-import { CONTROL_PLANE, type ProgramSet } from './programs.ts';
-import { platform, versions } from './versions.ts';
+import { CONTROL_PLANE, HELM, type ProgramSet } from './programs.ts';
+import { etcdVersion, platform, versionOf } from './versions.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** No byte for this long: the line is dead, building is faster. */
@@ -29,6 +29,8 @@ interface Source {
   readonly url: string;
   /** Text that holds the SHA-256 of the file, alone or as `<sum>  <file name>` among others. */
   readonly sumsUrl: string;
+  /** Of an archive: the program in it, below the one folder that it holds. */
+  readonly member?: string;
 }
 
 /** Why there is nothing to download here; undefined if it is worth a try. */
@@ -54,15 +56,8 @@ export async function download(
       () => `downloading ${source.name}: ${megabytes(file)} MB`,
       fetchVerified(source, file),
     );
-    if (source.name.endsWith('.tar.gz')) {
-      execFileSync('tar', [
-        '-xzf',
-        file,
-        '-C',
-        folder,
-        '--strip-components=1',
-        source.name.replace('.tar.gz', '/etcd'),
-      ]);
+    if (source.member !== undefined) {
+      execFileSync('tar', ['-xzf', file, '-C', folder, '--strip-components=1', source.member]);
     } else {
       chmodSync(file, 0o755);
       renameSync(file, join(folder, source.name));
@@ -70,21 +65,31 @@ export async function download(
   }
 }
 
-function sources({ key, programs }: ProgramSet<string>): Source[] {
+function sources(set: ProgramSet<string>): Source[] {
   const { os, arch } = platform();
-  const { kubernetes, etcd } = versions();
+  const version = versionOf(set);
+  if (set.key === HELM.key) return [helmSource(version)];
   const fromKubernetes = (name: string): Source => {
-    const url = `https://dl.k8s.io/${kubernetes}/bin/${os}/${arch}/${name}`;
+    const url = `https://dl.k8s.io/${version}/bin/${os}/${arch}/${name}`;
     return { name, url, sumsUrl: `${url}.sha256` };
   };
-  if (key !== CONTROL_PLANE.key) return programs.map(fromKubernetes);
+  if (set.key !== CONTROL_PLANE.key) return set.programs.map(fromKubernetes);
+  const etcd = etcdVersion();
   const release = `https://github.com/etcd-io/etcd/releases/download/${etcd}`;
-  const archive = `etcd-${etcd}-${os}-${arch}.tar.gz`;
+  const folder = `etcd-${etcd}-${os}-${arch}`;
+  const archive = `${folder}.tar.gz`;
   return [
     fromKubernetes('kubectl'), // the smallest first: whether there is a way out is known soon
-    { name: archive, url: `${release}/${archive}`, sumsUrl: `${release}/SHA256SUMS` },
+    { name: archive, url: `${release}/${archive}`, sumsUrl: `${release}/SHA256SUMS`, member: `${folder}/etcd` },
     ...['kube-apiserver', 'kube-controller-manager', 'kube-scheduler'].map(fromKubernetes),
   ];
+}
+
+function helmSource(version: string): Source {
+  const { os, arch } = platform();
+  const name = `helm-${version}-${os}-${arch}.tar.gz`;
+  const url = `https://get.helm.sh/${name}`;
+  return { name, url, sumsUrl: `${url}.sha256sum`, member: `${os}-${arch}/helm` };
 }
 
 async function fetchVerified({ name, url, sumsUrl }: Source, file: string): Promise<void> {

@@ -1,16 +1,18 @@
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, isAbsolute, join } from 'node:path';
 import { cacheFolder, envtestFolder } from '../paths.ts';
 import {
   type Binaries,
   CONTROL_PLANE,
+  HELM,
+  type HelmBinaries,
   NODE,
   type NodeBinaries,
   type ProgramFiles,
   type ProgramSet,
   programsIn,
 } from './programs.ts';
-import { platform, versions } from './versions.ts';
+import { fingerprint, platform } from './versions.ts';
 
 /** One place to look: complete, or why not. */
 interface Candidate {
@@ -28,6 +30,11 @@ export function findNodeBinaries(
   environment: NodeJS.ProcessEnv = process.env,
 ): NodeBinaries | { readonly reason: string } {
   return find(NODE, environment);
+}
+
+/** The same for Helm. */
+export function findHelm(environment: NodeJS.ProcessEnv = process.env): HelmBinaries | { readonly reason: string } {
+  return find(HELM, environment);
 }
 
 /** The programs of a set, in the order of preference. */
@@ -48,17 +55,19 @@ export function find<Name extends string>(
 
 /** Where our own cache keeps the programs of this checkout's versions. */
 export function ownFolder(
-  { key, goPackage }: ProgramSet<string> = CONTROL_PLANE,
+  set: ProgramSet<string> = CONTROL_PLANE,
   environment: NodeJS.ProcessEnv = process.env,
 ): string {
   const { os, arch } = platform();
-  const suffix = key === CONTROL_PLANE.key ? '' : `-${key}`;
-  return join(cacheFolder(environment), `${versions(goPackage).fingerprint}-${os}-${arch}${suffix}`);
+  const suffix = set.key === CONTROL_PLANE.key ? '' : `-${set.key}`;
+  return join(cacheFolder(environment), `${fingerprint(set)}-${os}-${arch}${suffix}`);
 }
 
 function candidates(set: ProgramSet<string>, environment: NodeJS.ProcessEnv): Candidate[] {
   const assets = environment['KUBEBUILDER_ASSETS'];
+  const path = set.isEverybodys === true ? (environment['PATH'] ?? '').split(delimiter) : [];
   return [
+    ...path.filter(isAbsolute).map((folder) => ({ folder, source: '$PATH' })),
     ...(assets ? [{ folder: assets, source: '$KUBEBUILDER_ASSETS' }] : []),
     ...envtestStores(envtestFolder(environment)),
     { folder: ownFolder(set, environment), source: "the lab's cache" },

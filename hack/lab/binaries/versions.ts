@@ -2,33 +2,34 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BINARIES_MODULE } from '../paths.ts';
+import type { ProgramSet } from './programs.ts';
 
-/** What the Go module asks for; it is the only place that names a version. */
-export interface Versions {
-  /** v1.36.3 */
-  readonly kubernetes: string;
-  /** v3.6.8 */
-  readonly etcd: string;
-  /** Of everything the program of this package depends on: names the folder in the cache. */
-  readonly fingerprint: string;
+/** The version of a set's programs: v1.36.3 */
+export function versionOf({ module, release }: Pick<ProgramSet<string>, 'module' | 'release'>): string {
+  return required(readFileSync(join(module, 'go.mod'), 'utf8'), release);
 }
 
-export function versions(goPackage = '.'): Versions {
-  const read = (name: string): string => readFileSync(join(BINARIES_MODULE, name), 'utf8');
+/** Of etcd, which the control plane's module requires beside Kubernetes: v3.6.8 */
+export function etcdVersion(): string {
+  return versionOf({ module: BINARIES_MODULE, release: 'go.etcd.io/etcd/server/v3' });
+}
+
+/** Of everything that a set's programs depend on: names the folder in the cache. */
+export function fingerprint({ module, goPackage }: Pick<ProgramSet<string>, 'module' | 'goPackage'>): string {
   const hash = createHash('sha256');
-  for (const name of ['go.mod', 'go.sum', join(goPackage, 'main.go')]) hash.update(`${name}\n${read(name)}\n`);
-  const goMod = read('go.mod');
-  return {
-    kubernetes: required(goMod, 'k8s.io/kubernetes'),
-    etcd: required(goMod, 'go.etcd.io/etcd/server/v3'),
-    fingerprint: hash.digest('hex').slice(0, 12),
-  };
+  const ours = goPackage.startsWith('.') ? [join(goPackage, 'main.go')] : [];
+  for (const name of ['go.mod', 'go.sum', ...ours])
+    hash.update(`${name}\n${readFileSync(join(module, name), 'utf8')}\n`);
+  return hash.digest('hex').slice(0, 12);
 }
 
 /** The version that a go.mod file requires of `path`. */
 export function required(goMod: string, path: string): string {
-  const line = goMod.split('\n').find((candidate) => candidate.trim().startsWith(`${path} v`));
-  const version = line?.trim().split(' ')[1];
+  const line = goMod
+    .split('\n')
+    .map((candidate) => candidate.trim().replace(/^require /, ''))
+    .find((candidate) => candidate.startsWith(`${path} v`));
+  const version = line?.split(' ')[1];
   if (version === undefined) throw new Error(`go.mod requires no ${path}.`);
   return version;
 }

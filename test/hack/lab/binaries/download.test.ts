@@ -20,6 +20,7 @@ describe('hack/lab/binaries/download', () => {
   });
 
   it('takes its versions from go.mod', () => {
+    expect(required('require helm.sh/helm/v3 v3.22.0 // indirect', 'helm.sh/helm/v3')).to.equal('v3.22.0');
     expect(required('require (\n\tk8s.io/kubernetes v1.36.3\n)', 'k8s.io/kubernetes')).to.equal('v1.36.3');
   });
 });

@@ -2,8 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { findBinaries, findNodeBinaries, ownFolder } from '../../../../hack/lab/binaries/locate.ts';
-import { CONTROL_PLANE, NODE, PROGRAMS, type Program } from '../../../../hack/lab/binaries/programs.ts';
+import { findBinaries, findHelm, findNodeBinaries, ownFolder } from '../../../../hack/lab/binaries/locate.ts';
+import { CONTROL_PLANE, HELM, NODE, PROGRAMS } from '../../../../hack/lab/binaries/programs.ts';
 import { platform } from '../../../../hack/lab/binaries/versions.ts';
 
 describe('hack/lab/binaries/locate', () => {
@@ -15,7 +15,7 @@ describe('hack/lab/binaries/locate', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  const put = (into: string, programs: readonly Program[] = PROGRAMS): string => {
+  const put = (into: string, programs: readonly string[] = PROGRAMS): string => {
     mkdirSync(into, { recursive: true });
     for (const program of programs) {
       writeFileSync(join(into, program), '');
@@ -49,6 +49,18 @@ describe('hack/lab/binaries/locate', () => {
   it('takes no source that lacks a program, and names it', () => {
     environment['KUBEBUILDER_ASSETS'] = put(join(folder, 'assets'), ['etcd', 'kube-apiserver', 'kubectl']);
     expect(sourceOf()).to.include('has no kube-controller-manager, kube-scheduler');
+  });
+
+  it("takes everybody's own Helm before one from its cache, and nothing else from PATH", () => {
+    expect(findHelm(environment)).to.deep.equal({
+      reason: 'no Helm client on this machine: run `npm run lab -- binaries --helm`',
+    });
+    const own = put(ownFolder(HELM, environment), ['helm']);
+    expect(findHelm(environment)).to.deep.include({ files: { helm: join(own, 'helm') } });
+    const path = put(join(folder, 'bin'), ['helm', ...PROGRAMS]);
+    environment['PATH'] = `:relative:${path}`;
+    expect(findHelm(environment)).to.deep.include({ files: { helm: join(path, 'helm') }, source: '$PATH' });
+    expect(findBinaries(environment)).to.have.property('reason');
   });
 
   it('keeps the programs of a real node apart: who has none needs none', () => {
