@@ -1,3 +1,4 @@
+import { redirectTrouble } from '../tunnel/redirect.ts';
 import { crossing, headerTrouble } from '../tunnel/request-headers.ts';
 import { requestInfo } from '../tunnel/request-info.ts';
 import type { RawHeaders, RequestHead, ResponseHead } from '../tunnel/wire/head.ts';
@@ -20,12 +21,10 @@ export function isBackendAsked({ method, path }: Pick<RequestHead, 'method' | 'p
 export function answerHead(request: RequestHead, answer: ResponseHead): ResponseHead | string {
   const { status, headers } = answer;
   if (status > 599) return `the API server answered with status ${status}`;
-  const isRedirect = status >= 300 && status < 400;
-  if (isRedirect && headers.some((text, at) => at % 2 === 0 && text.toLowerCase() === 'location')) {
-    return `the API server answered ${status} with a Location, and redirects are neither followed nor passed on`;
-  }
   const trouble = headerTrouble(headers)?.message;
   if (trouble !== undefined) return trouble;
+  const away = redirectTrouble(request, answer);
+  if (away !== undefined) return `the API server answered ${away}`;
   return isSwitch(answer) ? switchHead(request, headers) : { status, headers: crossing(headers) };
 }
 

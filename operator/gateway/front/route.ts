@@ -23,6 +23,11 @@ export interface RequestLine {
 }
 
 const PREFIX = '/clusters/';
+/** Where the API of a tunnel begins. */
+export function tunnelPath(tunnel: string): string {
+  return `${PREFIX}${tunnel}`;
+}
+
 /** A Kubernetes object name (RFC 1123 subdomain). */
 const TUNNEL_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);

@@ -1,5 +1,6 @@
 import { describeError } from '../../../process/redact.ts';
 import type { StreamError } from '../../../tunnel/errors.ts';
+import { redirectedBelow, redirectTrouble } from '../../../tunnel/redirect.ts';
 import { crossing, headerTrouble } from '../../../tunnel/request-headers.ts';
 import type { RequestStream } from '../../../tunnel/session/inflated-stream.ts';
 import type { StreamEvents } from '../../../tunnel/session/stream.ts';
@@ -16,6 +17,7 @@ import {
   writeHead,
 } from '../front/answer.ts';
 import type { FaultKind } from '../front/fault.ts';
+import { tunnelPath } from '../front/route.ts';
 import { TunnelError } from '../front/tunnel-error.ts';
 import { type AnswerBody, answerBody, answerHeaders, answerTrailers, NO_BODY } from './answer-body.ts';
 import type { ExchangeOptions, ExchangeOutcome } from './exchange-options.ts';
@@ -119,12 +121,14 @@ export class Exchange {
     this.#giveUp(this.#error(kind, `trailers: ${trouble.message}`));
   }
 
-  #head({ status, headers }: ResponseHead): void {
-    const { response, method, traceId, clock } = this.#options;
+  #head(head: ResponseHead): void {
+    const { response, method, traceId, sent, clock } = this.#options;
+    const { status } = head;
     if (status < 200 || this.#isDone) return;
     if (this.#status !== undefined) return this.#broken('a second head');
-    const trouble = headerTrouble(headers);
-    if (trouble !== undefined) return this.#broken(trouble.message);
+    const trouble = headerTrouble(head.headers)?.message ?? redirectTrouble({ method, isUpgrade: false }, head);
+    if (trouble !== undefined) return this.#broken(trouble);
+    const headers = redirectedBelow(tunnelPath(sent.tunnel), head);
     this.#status = status;
     this.#headMs = clock.nowMs();
     this.#body = answerBody(method, status, headers);

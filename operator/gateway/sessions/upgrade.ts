@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../process/clock.ts';
 import { describeError } from '../../../process/redact.ts';
 import type { StreamError } from '../../../tunnel/errors.ts';
+import { redirectTrouble } from '../../../tunnel/redirect.ts';
 import { headerOf, headerTrouble } from '../../../tunnel/request-headers.ts';
 import type { RequestStream } from '../../../tunnel/session/inflated-stream.ts';
 import type { StreamEvents } from '../../../tunnel/session/stream.ts';
@@ -109,8 +110,9 @@ export class Upgrade {
   #head({ status, headers }: ResponseHead): void {
     const isSwitch = status === SWITCHING_PROTOCOLS;
     if (this.#isDone || (status < 200 && !isSwitch)) return;
-    const trouble = headerTrouble(headers);
-    if (trouble !== undefined) return this.#broken(trouble.message);
+    const asked = { method: this.#options.method, isUpgrade: true };
+    const trouble = headerTrouble(headers)?.message ?? redirectTrouble(asked, { status, headers });
+    if (trouble !== undefined) return this.#broken(trouble);
     if (!isSwitch) return this.#answer(status, headers);
     if (!switchesTo(headers, this.#options.protocol)) return this.#broken('another protocol than was asked for');
     this.#switch(headers);
