@@ -1,5 +1,6 @@
 import { whyNoControlPlane } from '../support/installed-lab.ts';
 import { ClientsLab } from '../support/parity/clients-lab.ts';
+import { clientGoSuite } from './clients/client-go.ts';
 import { curlSuite } from './clients/curl.ts';
 import { kubectlSuite } from './clients/kubectl.ts';
 import { schemaSuite } from './clients/schema.ts';
@@ -32,6 +33,7 @@ describe('what a client says and how it ends is the same through the gateway as 
   kubectlSuite(lab);
   workSuite(lab);
   curlSuite(lab);
+  clientGoSuite(lab);
   schemaSuite(lab);
   withoutHttp2Suite(lab);
 });

@@ -1,9 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { cacheFolder, REPOSITORY } from '../../hack/lab/paths.ts';
+import { goProgram } from './go-program.ts';
 import { News } from './news.ts';
 
 /** One line of hack/informer. */
@@ -34,19 +32,13 @@ export class Informer {
     });
   }
 
-  /** Builds the program if need be: seconds where the control plane was built, half a minute elsewhere. */
+  /** Builds the program if need be. */
   static async build(): Promise<void> {
-    if (existsSync(program())) return;
-    mkdirSync(cacheFolder(), { recursive: true });
-    const environment = { ...process.env, CGO_ENABLED: '0', GOWORK: 'off' };
-    const args = ['build', '-trimpath', '-ldflags', '-s -w', '-o', program(), '.'];
-    const go = spawn('go', args, { cwd: join(REPOSITORY, 'hack/informer'), env: environment, stdio: 'inherit' });
-    const [code] = (await once(go, 'close')) as [number | null];
-    if (code !== 0) throw new Error(`go build of hack/informer ended with ${code}`);
+    await goProgram('informer');
   }
 
   static async start(kubeconfig: string, namespace: string): Promise<Informer> {
-    const child = spawn(program(), ['--kubeconfig', kubeconfig, '--namespace', namespace]);
+    const child = spawn(await goProgram('informer'), ['--kubeconfig', kubeconfig, '--namespace', namespace]);
     const informer = new Informer(child);
     await informer.until('the first list', (lines) => lines.some(({ kind }) => kind === 'synced'));
     return informer;
@@ -75,8 +67,4 @@ export class Informer {
     this.#child.stdin?.end();
     await exited;
   }
-}
-
-function program(): string {
-  return join(cacheFolder(), 'informer-v1');
 }

@@ -80,13 +80,14 @@ function headsIn(text: string): string[][] {
   });
 }
 
-/** Several lines of one name are one list (RFC 9110 §5.3), whose order means nothing in what the API server lists. */
+/** Several lines of one name are one list (RFC 9110 §5.3); the order in which the API server lists what an answer varies by means nothing. */
 function described(fields: readonly string[]): string[] {
   const values = new Map<string, string[]>();
   for (const field of fields) {
     const name = field.slice(0, field.indexOf(':')).toLowerCase();
     const value = field.slice(field.indexOf(':') + 1).trim();
-    if (!UNCOMPARED.includes(name)) values.set(name, [...(values.get(name) ?? []), ...value.split(', ')].sort());
+    const items = name === 'vary' ? value.split(', ') : [value];
+    if (!UNCOMPARED.includes(name)) values.set(name, [...(values.get(name) ?? []), ...items].sort());
   }
   return [...values].map(([name, list]) => `${name}: ${list.join(', ')}`).sort();
 }
