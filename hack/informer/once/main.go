@@ -26,13 +26,16 @@ import (
 )
 
 const namespace = "default"
-const name = "once"
+
+// Of the ConfigMap that is made, changed and deleted.
+var name string
 
 var configMaps = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 var roles = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"}
 
 func main() {
 	kubeconfig := flag.String("kubeconfig", os.Getenv("KUBECONFIG"), "file")
+	flag.StringVar(&name, "name", "once", "of the ConfigMap that is made, changed and deleted")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -3,7 +3,6 @@ import { type ClientsLab, DIRECT, HTTP2 } from '../../support/parity/clients-lab
 import { type Command, shown, titleOf } from '../../support/parity/command.ts';
 import { curl } from '../../support/parity/curl.ts';
 import { inTurn } from '../../support/parity/in-turn.ts';
-import { configMap, NAMESPACE } from '../../support/parity/objects.ts';
 
 const OPERATOR = ['-n', 'clustertunnel-system'];
 const DEPLOYMENT = 'deployment/clustertunnel-operator';
@@ -12,10 +11,9 @@ const SWITCH_OFF = '[{"op":"add","path":"/spec/template/spec/containers/0/args/-
 const COMMANDS: readonly Command[] = [
   { args: ['get', 'nodes'] },
   { args: ['explain', 'pods.spec'] },
-  { args: ['create', 'namespace', NAMESPACE] },
-  { args: ['apply', '-f', '-'], input: configMap({ color: 'red' }) },
-  { args: ['get', 'configmaps', '-n', NAMESPACE, '--watch', '--request-timeout=1s', 'settings'] },
-  { args: ['delete', 'namespace', NAMESPACE, '--timeout=60s'] },
+  { args: ['create', 'configmap', 'settings', '--from-literal=color=red'] },
+  { args: ['get', 'configmaps', '--watch', '--request-timeout=1s', 'settings'] },
+  { args: ['delete', 'configmap', 'settings'] },
 ];
 
 /** The way out for networks that break HTTP/2. The operator stays so: nothing may come after this suite. */
