@@ -12,7 +12,7 @@ const COMMANDS: readonly Command[] = [
   { args: ['get', 'nodes'] },
   { args: ['explain', 'pods.spec'] },
   { args: ['create', 'configmap', 'settings', '--from-literal=color=red'] },
-  { args: ['get', 'configmaps', '--watch', '--request-timeout=1s', 'settings'] },
+  { args: ['get', 'configmaps', '--watch', '--request-timeout=2s', 'settings'] },
   { args: ['delete', 'configmap', 'settings'] },
 ];
 

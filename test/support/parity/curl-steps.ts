@@ -72,7 +72,7 @@ const WRITING: readonly CurlStep[] = [
   {
     title: 'a watch that curl ends',
     path: `${COLLECTION}?watch=1`,
-    args: ['--no-buffer', '--max-time', '1'],
+    args: ['--no-buffer', '--max-time', '2'],
     status: 200,
     exitCode: 28,
   },

@@ -20,7 +20,7 @@ export const RELEASING: readonly Command[] = [
   helm('upgrade', 'page', CHART, '--install', '--wait', '--timeout=90s', '--set=color=blue'),
   helm('get', 'values', 'page', '--all'),
   failing(helm('upgrade', 'page', CHART, '--set=replicas=-1')),
-  failing(helm('upgrade', 'page', CHART, '--wait', '--timeout=3s', '--set=image=missing:v1')),
+  failing(helm('upgrade', 'page', CHART, '--wait', '--timeout=5s', '--set=image=missing:v1')),
   helm('history', 'page'),
   helm('rollback', 'page', '1', '--wait', '--timeout=90s'),
   helm('test', 'page', '--logs'),

@@ -47,7 +47,7 @@ const CHANGING: readonly Command[] = [
   inside('get', 'configmap', '-l', 'team=blue', '-o', 'yaml'),
   inside('get', 'configmap', 'settings', '-o', 'jsonpath={.data.color}'),
   inside('get', 'configmap', 'settings', '-o', 'custom-columns=NAME:.metadata.name,COLOR:.data.color'),
-  inside('get', 'configmap', 'settings', '--watch', '--output-watch-events', '--request-timeout=1s'),
+  inside('get', 'configmap', 'settings', '--watch', '--output-watch-events', '--request-timeout=2s'),
   inside('wait', 'configmap/settings', '--for=jsonpath={.data.color}=black', '--timeout=30s'),
   failing(inside('wait', 'configmap/settings', '--for=jsonpath={.data.color}=never', '--timeout=1s')),
   given(EVENT, 'create'),
