@@ -114,9 +114,14 @@ func untyped(ctx context.Context, config *rest.Config) error {
 	if err != nil {
 		return err
 	}
+	isComplete := false
 	for event := range watch.ResultChan() {
+		if isComplete && event.Type == "BOOKMARK" {
+			continue // those that come by the clock
+		}
 		fmt.Println("event:", event.Type)
 		if event.Type == "BOOKMARK" {
+			isComplete = true
 			err = client.Resource(configMaps).Namespace(namespace).Delete(ctx, name, metav1.DeleteOptions{})
 			if err != nil {
 				return err
