@@ -1,19 +1,35 @@
 import { expect } from 'chai';
 import { redirectedBelow, redirectTrouble } from '../../tunnel/redirect.ts';
 
-const READ = { method: 'GET', isUpgrade: false };
+const READ = { method: 'GET', path: '/a?b=c', isUpgrade: false };
 const to = (...places: string[]) => ({
   status: 301,
   headers: ['Vary', 'Accept', ...places.flatMap((place) => ['LOCATION', place])],
 });
 
 describe('tunnel/redirect', () => {
-  it('lets a reader be sent to a path', () => {
-    expect(redirectTrouble(READ, to('/openapi/v3/apis/apps/v1?hash=1'))).to.equal(undefined);
+  it('lets a reader be sent to the path he asked for, with another query or a slash', () => {
+    expect(redirectTrouble(READ, to('/a?hash=1'))).to.equal(undefined);
+    expect(redirectTrouble(READ, to('/a/?b=c'))).to.equal(undefined);
     expect(redirectTrouble({ ...READ, method: 'HEAD' }, to('/a'))).to.equal(undefined);
   });
 
-  for (const place of ['https://evil/', '//evil/', '/\\evil/', '/a/../b', '/a%2fb', '/a//b', 'b', '', '/a b', '/a#b']) {
+  for (const place of [
+    'https://evil/',
+    '//evil/',
+    '/\\evil/',
+    '/a/../b',
+    '/a%2fb',
+    '/a//b',
+    'b',
+    '',
+    '/a b',
+    '/a#b',
+    '/b',
+    '/a/b',
+    '/',
+    '/a//',
+  ]) {
     it(`lets nobody be sent to "${place}"`, () => {
       expect(redirectTrouble(READ, to(place))).to.include('301 with a Location');
     });
@@ -21,8 +37,8 @@ describe('tunnel/redirect', () => {
 
   it('lets nobody be sent to two places, or elsewhere to write or upgrade', () => {
     expect(redirectTrouble(READ, to('/a', '/a'))).to.include('301');
-    expect(redirectTrouble({ method: 'POST', isUpgrade: false }, to('/a'))).to.include('301');
-    expect(redirectTrouble({ method: 'GET', isUpgrade: true }, to('/a'))).to.include('301');
+    expect(redirectTrouble({ ...READ, method: 'POST' }, to('/a'))).to.include('301');
+    expect(redirectTrouble({ ...READ, isUpgrade: true }, to('/a'))).to.include('301');
   });
 
   it('has nothing to say of other answers', () => {

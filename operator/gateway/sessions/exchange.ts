@@ -126,7 +126,8 @@ export class Exchange {
     const { status } = head;
     if (status < 200 || this.#isDone) return;
     if (this.#status !== undefined) return this.#broken('a second head');
-    const trouble = headerTrouble(head.headers)?.message ?? redirectTrouble({ method, isUpgrade: false }, head);
+    const trouble =
+      headerTrouble(head.headers)?.message ?? redirectTrouble({ method, path: sent.path, isUpgrade: false }, head);
     if (trouble !== undefined) return this.#broken(trouble);
     const headers = redirectedBelow(tunnelPath(sent.tunnel), head);
     this.#status = status;

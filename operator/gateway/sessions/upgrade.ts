@@ -110,7 +110,7 @@ export class Upgrade {
   #head({ status, headers }: ResponseHead): void {
     const isSwitch = status === SWITCHING_PROTOCOLS;
     if (this.#isDone || (status < 200 && !isSwitch)) return;
-    const asked = { method: this.#options.method, isUpgrade: true };
+    const asked = { method: this.#options.method, path: this.#options.sent.path, isUpgrade: true };
     const trouble = headerTrouble(headers)?.message ?? redirectTrouble(asked, { status, headers });
     if (trouble !== undefined) return this.#broken(trouble);
     if (!isSwitch) return this.#answer(status, headers);
