@@ -6,7 +6,8 @@ import { parseArgs } from 'node:util';
 import { print, table, tell } from '../lab/output.ts';
 import { REPOSITORY } from '../lab/paths.ts';
 import { elapsed } from '../lab/progress.ts';
-import { buildPrograms } from './programs.ts';
+import { buildPrograms } from '../load/programs.ts';
+import { PROGRAMS } from './programs.ts';
 import type { Goal, Outcome, Scenario } from './scenario.ts';
 import { cancelStorm } from './scenarios/cancel-storm.ts';
 import { slowReaders } from './scenarios/slow-readers.ts';
@@ -33,7 +34,7 @@ const folder = join(REPOSITORY, '.lab', `bench-${process.pid}`);
 const goals: Goal[] = [];
 try {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const programs = await buildPrograms(folder);
+  const programs = await buildPrograms(folder, PROGRAMS);
   for (const scenario of chosen) goals.push(...(await perform(scenario, { folder, programs })));
 } finally {
   rmSync(folder, { recursive: true, force: true });

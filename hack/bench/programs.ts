@@ -1,43 +1,12 @@
-import { join } from 'node:path';
-import { build } from 'esbuild';
-import { REPOSITORY } from '../lab/paths.ts';
+import { CLUSTERTUNNEL, GATEWAY } from '../load/programs.ts';
 
-/** Every process of a bench, as plain JavaScript. */
-export interface Programs {
-  readonly clustertunnel: string;
-  readonly gateway: string;
-  readonly upstream: string;
-  readonly clients: string;
-}
+/** Every process of a bench. */
+export const PROGRAMS = {
+  clustertunnel: CLUSTERTUNNEL,
+  gateway: GATEWAY,
+  upstream: 'hack/bench/workers/upstream.ts',
+  clients: 'hack/bench/workers/clients.ts',
+} as const;
 
-const WORKERS = 'hack/bench/workers';
-const ENTRIES: Programs = {
-  clustertunnel: 'cli/main.ts',
-  gateway: `${WORKERS}/gateway.ts`,
-  upstream: `${WORKERS}/upstream.ts`,
-  clients: `${WORKERS}/clients.ts`,
-};
-
-/**
- * Bundles this checkout's sources into `folder`, which must lie below the checkout: packages are found from there.
- * Not run through a loader: what that adds to functions would be measured as well.
- */
-export async function buildPrograms(folder: string): Promise<Programs> {
-  await build({
-    entryPoints: Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, join(REPOSITORY, path)])),
-    outdir: folder,
-    bundle: true,
-    splitting: true,
-    packages: 'external',
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    logLevel: 'error',
-  });
-  return {
-    clustertunnel: join(folder, 'clustertunnel.js'),
-    gateway: join(folder, 'gateway.js'),
-    upstream: join(folder, 'upstream.js'),
-    clients: join(folder, 'clients.js'),
-  };
-}
+/** Where each of them is, as plain JavaScript. */
+export type Programs = Readonly<Record<keyof typeof PROGRAMS, string>>;

@@ -3,11 +3,13 @@ import type { AgentState } from '../../agent/agent.ts';
 import type { GatewayCounts } from '../../operator/gateway/gateway.ts';
 import { MemoryWatch } from '../demo/memory.ts';
 import { until } from '../lab/until.ts';
-import { AgentProcess } from './agent-process.ts';
+import { AgentProcess } from '../load/agent-process.ts';
+import { planGateway } from '../load/gateway-plan.ts';
+import { leftovers } from '../load/leftovers.ts';
+import { Worker } from '../load/worker.ts';
+import type { GatewayMethods } from '../load/workers/gateway.ts';
 import type { Bench } from './scenario.ts';
-import { Worker } from './worker.ts';
 import type { ClientsMethods } from './workers/clients.ts';
-import type { GatewayMethods } from './workers/gateway.ts';
 import type { UpstreamMethods } from './workers/upstream.ts';
 
 const TUNNEL = 'bench';
@@ -45,8 +47,9 @@ export class Rig {
     const gateway = Worker.start<GatewayMethods>(programs.gateway);
     const upstream = Worker.start<UpstreamMethods>(programs.upstream);
     try {
-      const [{ port, ca, agentToken }, upstreamAt] = await Promise.all([
-        gateway.call('start', { spec }),
+      const { plan, ca, tokens } = await planGateway({ [TUNNEL]: spec });
+      const [port, upstreamAt] = await Promise.all([
+        gateway.call('start', { plan }),
         upstream.call('start', undefined),
       ]);
       const url = `https://127.0.0.1:${port}`;
@@ -54,7 +57,7 @@ export class Rig {
         program: programs.clustertunnel,
         folder: join(folder, 'agent'),
         tunnel: TUNNEL,
-        gateway: { url, ca, token: agentToken },
+        gateway: { url, ca, token: tokens.get(TUNNEL) ?? '' },
         upstream: upstreamAt,
       });
       await agent.ready();
@@ -93,16 +96,7 @@ export class Rig {
     const look = async () => {
       const [gateway, agent] = await Promise.all([this.counts(), this.agentState()]);
       last = JSON.stringify({ gateway, agent });
-      const { requests, waiting, streams, queuedBytes, bufferedBytes, budgetBytes } = gateway;
-      const atGateway = [requests, waiting, streams, queuedBytes, bufferedBytes, budgetBytes];
-      const atAgent = [
-        agent.streams,
-        agent.queuedBytes,
-        agent.bufferedBytes,
-        agent.running.ordinary,
-        agent.running.longRunning,
-      ];
-      return [...atGateway, ...atAgent].every((count) => count === 0) || undefined;
+      return leftovers(gateway, [agent]).length === 0 || undefined;
     };
     await until('nothing left of any request', look, QUIET_MS).catch((error: Error) => {
       throw new Error(`${error.message}: ${last}`);

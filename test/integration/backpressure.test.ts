@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
 import { expect } from 'chai';
 import { kernelBytes } from '../../hack/bench/kernel-queues.ts';
-import { PatternCheck, pattern } from '../../hack/bench/pattern.ts';
+import { PatternCheck, pattern } from '../../hack/load/pattern.ts';
 import { MemoryWatch, mebibytes } from '../../hack/demo/memory.ts';
 import { until } from '../../hack/lab/until.ts';
 import { bodyOf, type Client, PROTOCOLS } from '../support/gateway-fixture.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { AgentState } from '../../agent/agent.ts';
 import type { SpecInput } from '../../crds/types.ts';
-import { AgentProcess } from '../../hack/bench/agent-process.ts';
+import { AgentProcess } from '../../hack/load/agent-process.ts';
 import { PROGRAM } from '../../hack/lab/paths.ts';
 import { until } from '../../hack/lab/until.ts';
 import { type Client, openClient, type Protocol } from './gateway-fixture.ts';

@@ -3,7 +3,7 @@ import { pause } from '../../lab/pause.ts';
 import { kernelBytes } from '../kernel-queues.ts';
 import { Rig } from '../rig.ts';
 import { atMost, type Bench, type Goal, type Outcome, type Scenario } from '../scenario.ts';
-import type { Worker } from '../worker.ts';
+import type { Worker } from '../../load/worker.ts';
 import type { ClientsMethods, ReaderState } from '../workers/clients.ts';
 
 const READERS = 20;

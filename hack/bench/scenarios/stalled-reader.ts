@@ -1,4 +1,5 @@
 import { until } from '../../lab/until.ts';
+import type { Worker } from '../../load/worker.ts';
 import { HeartbeatWatch, type Pulse } from '../heartbeats.ts';
 import { Rig } from '../rig.ts';
 import {
@@ -12,7 +13,6 @@ import {
   type Scenario,
 } from '../scenario.ts';
 import { median, quantile } from '../statistics.ts';
-import type { Worker } from '../worker.ts';
 import type { ClientsMethods } from '../workers/clients.ts';
 
 const PAIRS = 5;

@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
-import { PatternCheck } from '../pattern.ts';
-import { serve } from './serve.ts';
+import { PatternCheck } from '../../load/pattern.ts';
+import { serve } from '../../load/serve.ts';
 
 /** Users, each on a connection of his own: readers of large answers at any pace, and askers of small ones. */
 

@@ -3,8 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { Authority } from '../../lab/cluster/certificates.ts';
-import { pattern } from '../pattern.ts';
-import { serve } from './serve.ts';
+import { pattern } from '../../load/pattern.ts';
+import { serve } from '../../load/serve.ts';
 
 /** An API server as far as load goes: answers by query, and counts what it was allowed to send. */
 

@@ -26,6 +26,7 @@ export class AgentProcess {
   readonly #child: ChildProcess;
   readonly #opsPort: number;
   readonly #logPath: string;
+  #isStopped = false;
 
   private constructor(child: ChildProcess, opsPort: number, logPath: string) {
     this.#child = child;
@@ -71,6 +72,11 @@ export class AgentProcess {
     }
   }
 
+  /** It ended by itself. */
+  get hasCrashed(): boolean {
+    return !this.#isStopped && (this.#child.exitCode !== null || this.#child.signalCode !== null);
+  }
+
   get pid(): number {
     return this.#child.pid ?? 0;
   }
@@ -98,6 +104,7 @@ export class AgentProcess {
   /** Without a goodbye. */
   async kill(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#isStopped = true;
     const exited = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');
     await exited;

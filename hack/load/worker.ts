@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { lastLines } from '../lab/processes/last-lines.ts';
-import type { Call, Methods, Reply } from './workers/serve.ts';
+import type { Call, Methods, Reply } from './serve.ts';
 
 const CALL_TIMEOUT_MS = 30_000;
 
@@ -12,12 +12,13 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** A process of ours that does one job of a bench, so that nobody measures his own work. */
+/** A process of ours that does one job of a bench or a fault run, so that nobody measures his own work. */
 export class Worker<M extends Methods> {
   readonly #name: string;
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, Waiting>();
   #calls = 0;
+  #isStopped = false;
 
   private constructor(name: string, child: ChildProcess, logPath: string) {
     this.#name = name;
@@ -39,6 +40,11 @@ export class Worker<M extends Methods> {
     const child = fork(script, { stdio: ['ignore', log, log, 'ipc'], serialization: 'advanced', execArgv: [] });
     closeSync(log);
     return new Worker<M>(name, child, logPath);
+  }
+
+  /** It ended by itself. */
+  get hasCrashed(): boolean {
+    return !this.#isStopped && (this.#child.exitCode !== null || this.#child.signalCode !== null);
   }
 
   get pid(): number {
@@ -70,8 +76,10 @@ export class Worker<M extends Methods> {
     });
   }
 
+  /** Without a goodbye. */
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#isStopped = true;
     const exited = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');
     await exited;

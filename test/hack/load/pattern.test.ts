@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { PatternCheck, pattern } from '../../../hack/bench/pattern.ts';
+import { PatternCheck, pattern } from '../../../hack/load/pattern.ts';
 
 const WHOLE = pattern(0, 100_000);
 
@@ -10,7 +10,7 @@ function isIntact(bytes: Buffer): boolean {
   return check.isIntact;
 }
 
-describe('hack/bench/pattern', () => {
+describe('hack/load/pattern', () => {
   it('is the same from wherever it is begun', () => {
     for (const offset of [0, 1, 7, 8, 4_095, 4_096, 70_001]) {
       expect(pattern(offset, 20_000).equals(WHOLE.subarray(offset, offset + 20_000)), `from ${offset}`).to.equal(true);

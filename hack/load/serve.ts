@@ -1,4 +1,4 @@
-import { describeError } from '../../../process/redact.ts';
+import { describeError } from '../../process/redact.ts';
 
 /** What a worker can be asked: plain data in, plain data out. */
 export type Methods = Readonly<Record<string, (argument: never) => unknown>>;
