@@ -83,7 +83,20 @@ export function sendJson(response: ClientResponse, document: object, method: str
 /** Cuts an answer that has begun: the client must see an error, never a clean end. */
 export function cut(response: ClientResponse): void {
   if (response instanceof ServerResponse) response.destroy();
+  else if (response.stream.closed) response.stream.destroy();
   else response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+}
+
+/**
+ * Lets 'close' tell of a client that resets its HTTP/2 stream without an error code, as those on Node do. Node would wait
+ * for the last write to be taken, which nobody does any more.
+ */
+export function closeWhenReset(response: ClientResponse): void {
+  if (response instanceof ServerResponse) return;
+  const { stream } = response;
+  stream.once('aborted', () => {
+    if (stream.rstCode === constants.NGHTTP2_NO_ERROR) stream.destroy();
+  });
 }
 
 /** Cuts an answer that has ended and that the client does not take in time. */

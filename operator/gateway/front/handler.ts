@@ -6,7 +6,15 @@ import type { Logger } from '../../../process/log.ts';
 import { traceIdOf } from '../../../process/trace.ts';
 import { headerOf } from '../../../tunnel/request-headers.ts';
 import type { RawHeaders } from '../../../tunnel/wire/head.ts';
-import { type ClientRequest, type ClientResponse, cutUntaken, discardBody, sendError, sendJson } from './answer.ts';
+import {
+  type ClientRequest,
+  type ClientResponse,
+  closeWhenReset,
+  cutUntaken,
+  discardBody,
+  sendError,
+  sendJson,
+} from './answer.ts';
 import { cancelledLine, listingLine, refusalLine } from './audit.ts';
 import { asksForClusters, type Clusters } from './clusters.ts';
 import type { Forwarder } from './forward.ts';
@@ -59,6 +67,7 @@ export class Handler {
     const { method = '', url = '', rawHeaders: headers } = request;
     const { gate, forwarder, clock } = this.#options;
     const traceId = traceIdFor(headers);
+    closeWhenReset(response);
     const refuse = (error: TunnelError, tunnel?: string) => {
       sendError({ request, response }, error, traceId, tunnel);
       discardBody(request, response, clock);
