@@ -17,6 +17,8 @@ export interface AgentProcessOptions {
   readonly tunnel: string;
   readonly gateway: { readonly url: string; readonly ca: string; readonly token: string };
   readonly upstream: { readonly url: string; readonly ca: string };
+  /** Of its service account: what it shows to the API server. */
+  readonly accountToken?: string;
   /** More flags. */
   readonly flags?: readonly string[];
 }
@@ -27,9 +29,12 @@ export class AgentProcess {
   readonly #opsPort: number;
   readonly #logPath: string;
   #isStopped = false;
+  /** However this process ends. */
+  readonly #endWithUs = () => this.#child.kill('SIGKILL');
 
   private constructor(child: ChildProcess, opsPort: number, logPath: string) {
     this.#child = child;
+    process.once('exit', this.#endWithUs);
     this.#opsPort = opsPort;
     this.#logPath = logPath;
   }
@@ -105,6 +110,7 @@ export class AgentProcess {
   async kill(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     this.#isStopped = true;
+    process.off('exit', this.#endWithUs);
     const exited = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');
     await exited;
@@ -133,12 +139,12 @@ export class AgentProcess {
 }
 
 /** What the kubelet would have mounted. */
-function writePodFiles({ folder, gateway, upstream }: AgentProcessOptions): void {
+function writePodFiles({ folder, gateway, upstream, accountToken = 'agent-token' }: AgentProcessOptions): void {
   const own = join(folder, 'var/run/clustertunnel');
   const account = join(folder, 'var/run/secrets/kubernetes.io/serviceaccount');
   for (const path of [own, account]) mkdirSync(path, { recursive: true, mode: 0o700 });
   writeFileSync(join(own, 'token'), gateway.token, { mode: 0o600 });
   writeFileSync(join(own, 'ca.crt'), gateway.ca);
-  writeFileSync(join(account, 'token'), 'agent-token');
+  writeFileSync(join(account, 'token'), accountToken);
   writeFileSync(join(account, 'ca.crt'), upstream.ca);
 }

@@ -19,10 +19,15 @@ export function pattern(offset: number, bytes: number): Buffer {
   return chunk;
 }
 
-/** Compares what arrives with the pattern. */
+/** Compares what arrives with the pattern, from `start` on. */
 export class PatternCheck {
+  readonly #start: number;
   #offset = 0;
   #isIntact = true;
+
+  constructor(start = 0) {
+    this.#start = start;
+  }
 
   /** Bytes so far. */
   get bytes(): number {
@@ -34,7 +39,7 @@ export class PatternCheck {
   }
 
   feed(chunk: Uint8Array): void {
-    this.#isIntact &&= pattern(this.#offset, chunk.length).equals(chunk);
+    this.#isIntact &&= pattern(this.#start + this.#offset, chunk.length).equals(chunk);
     this.#offset += chunk.length;
   }
 }

@@ -1,9 +1,9 @@
 import { mebibytes } from '../../demo/memory.ts';
 import { pause } from '../../lab/pause.ts';
+import type { Worker } from '../../load/worker.ts';
 import { kernelBytes } from '../kernel-queues.ts';
 import { Rig } from '../rig.ts';
 import { atMost, type Bench, type Goal, type Outcome, type Scenario } from '../scenario.ts';
-import type { Worker } from '../../load/worker.ts';
 import type { ClientsMethods, ReaderState } from '../workers/clients.ts';
 
 const READERS = 20;
