@@ -69,8 +69,10 @@ export class Run {
     await this.#breakThings(rig);
     progress(`${this.#sentence()}; now every answer is awaited, then silence`);
     await rig.stopUsers();
-    const left = await this.#leftovers(rig);
-    const withoutSession = await this.#withoutSession(rig);
+    // Whoever has ended by himself tells nothing more.
+    const isWhole = rig.crashes().length === 0;
+    const left = isWhole ? await this.#leftovers(rig) : [];
+    const withoutSession = isWhole ? await this.#withoutSession(rig) : [];
     const crashes = [...rig.crashes()];
     await rig.stop();
     const lines = await readJournal<UpstreamLine>(rig.upstreamJournal);
