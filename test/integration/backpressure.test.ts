@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
 import { expect } from 'chai';
 import { kernelBytes } from '../../hack/bench/kernel-queues.ts';
-import { PatternCheck, pattern } from '../../hack/load/pattern.ts';
 import { MemoryWatch, mebibytes } from '../../hack/demo/memory.ts';
 import { until } from '../../hack/lab/until.ts';
+import { PatternCheck, pattern } from '../../hack/load/pattern.ts';
 import { bodyOf, type Client, PROTOCOLS } from '../support/gateway-fixture.ts';
 import { describePlayed, TUNNEL } from '../support/played-target.ts';
 
