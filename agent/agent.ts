@@ -82,7 +82,6 @@ type Parts = ReturnType<typeof assemble>;
 
 function assemble(config: AgentConfig, log: Logger) {
   const clock = systemClock;
-  const random = Math.random;
   const initial = settingsFrom(config);
   const pools = poolsFor(initial);
   const budget = new Budget(initial.limits.maxBufferBytes);
@@ -108,7 +107,7 @@ function assemble(config: AgentConfig, log: Logger) {
     limits,
     budget,
     clock,
-    random,
+    random: Math.random,
     log,
     instanceId: randomUUID(),
     onExchangeEnd: (end) => metrics.exchangeEnded(end),
@@ -131,7 +130,7 @@ function assemble(config: AgentConfig, log: Logger) {
     open: (transport, introduction, events) => server.open(transport, introduction, events),
     backoff: () => backoffOf(limits.current),
     clock,
-    random,
+    random: Math.random,
     log,
     onReady: () => health.report(),
     onDialed: (result) => metrics.dialed(result),

@@ -40,7 +40,7 @@ const MEBIBYTE = 1024 * 1024;
 
 /** Adds the operator's flags. Environment variables stand in for flags that are not given. */
 export function operatorFlags(argv: Argv, env: NodeJS.ProcessEnv) {
-  return argv
+  return gatewayFlags(argv)
     .option('role', { choices: ['all'] as const, default: 'all' as const, describe: 'What this process does' })
     .option('external-url', {
       type: 'string',
@@ -60,12 +60,32 @@ export function operatorFlags(argv: Argv, env: NodeJS.ProcessEnv) {
     })
     .option('bind-address', { type: 'string', default: env['POD_IP'] ?? '0.0.0.0', describe: 'Address to listen on' })
     .option('gateway-port', { type: 'number', default: 8443, describe: 'Port for users and agents (TLS)' })
+    .option('ops-port', { type: 'number', default: 8080, describe: 'Port for /livez, /readyz, /metrics' })
+    .option('shutdown-delay-seconds', {
+      type: 'number',
+      default: Number(env['CLUSTERTUNNEL_SHUTDOWN_DELAY'] ?? 5),
+      describe:
+        'How long after SIGTERM new requests are served as before while /readyz says no: load balancers need that to go elsewhere',
+    })
+    .option('drain-seconds', { type: 'number', default: 30, describe: 'Time for running requests after that' })
+    .option('remote-removal-timeout', {
+      type: 'number',
+      default: Number(env['CLUSTERTUNNEL_REMOTE_REMOVAL_TIMEOUT'] ?? 300),
+      describe: 'Seconds that a deletion waits for a remote cluster that does not answer, then leaves the agent there',
+    })
+    .option('kubeconfig', { type: 'string', describe: 'Outside a cluster: how to reach the hub' })
+    .option('log-level', { choices: ['error', 'warn', 'info', 'debug'] as const, default: 'info' as const })
+    .option('log-format', { choices: ['json', 'text'] as const, default: 'json' as const });
+}
+
+/** What the gateway lets in, and how. */
+function gatewayFlags(argv: Argv) {
+  return argv
     .option('http2', {
       type: 'boolean',
       default: true,
       describe: 'Offer HTTP/2 beside HTTP/1.1 on the gateway port; --http2=false where something on the way breaks it',
     })
-    .option('ops-port', { type: 'number', default: 8080, describe: 'Port for /livez, /readyz, /metrics' })
     .option('max-buffer-bytes', {
       type: 'number',
       default: 128 * MEBIBYTE,
@@ -92,22 +112,7 @@ export function operatorFlags(argv: Argv, env: NodeJS.ProcessEnv) {
       default: 20,
       describe:
         'Unknown tokens that one address may try, ten times as many in a burst; then 429. Raise it where many users share one address; 0: any number',
-    })
-    .option('shutdown-delay-seconds', {
-      type: 'number',
-      default: Number(env['CLUSTERTUNNEL_SHUTDOWN_DELAY'] ?? 5),
-      describe:
-        'How long after SIGTERM new requests are served as before while /readyz says no: load balancers need that to go elsewhere',
-    })
-    .option('drain-seconds', { type: 'number', default: 30, describe: 'Time for running requests after that' })
-    .option('remote-removal-timeout', {
-      type: 'number',
-      default: Number(env['CLUSTERTUNNEL_REMOTE_REMOVAL_TIMEOUT'] ?? 300),
-      describe: 'Seconds that a deletion waits for a remote cluster that does not answer, then leaves the agent there',
-    })
-    .option('kubeconfig', { type: 'string', describe: 'Outside a cluster: how to reach the hub' })
-    .option('log-level', { choices: ['error', 'warn', 'info', 'debug'] as const, default: 'info' as const })
-    .option('log-format', { choices: ['json', 'text'] as const, default: 'json' as const });
+    });
 }
 
 type OperatorArguments = Awaited<ReturnType<typeof operatorFlags>['argv']>;

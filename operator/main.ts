@@ -34,9 +34,7 @@ interface Parts {
   readonly gateway: Gateway;
   readonly events: EventRecorder;
   readonly ops: OpsServer;
-  /** /readyz says no from now on. */
-  readonly leave: () => void;
-  /** Aborted: the authorities of the gateway's and of its clients' certificates are watched no more. */
+  /** Aborted: /readyz says no, and certificates and authorities are followed no more. */
   readonly leaving: AbortController;
 }
 
@@ -92,9 +90,9 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
     },
     onTunnel: (name) => gateway?.tunnelChanged(name),
   });
-  let isLeaving = false;
+  const leaving = new AbortController();
   const ready = () => {
-    if (isLeaving) return 'this replica is leaving';
+    if (leaving.signal.aborted) return 'this replica is leaving';
     return gateway === undefined ? 'the caches of the hub are not complete yet' : undefined;
   };
   const ops = await startOps(config, { controller, gateway: () => gateway, ready }, metrics.registry);
@@ -103,7 +101,6 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
   const opened = await openGateway(config, controller, certificates.serving, reviews, log);
   gateway = opened;
   registerGatewayMetrics(metrics.registry, opened.counts);
-  const leaving = new AbortController();
   const onChange = (pem: string) => opened.setClientAuthorities(pem);
   watchClientAuthorities({ client, clock, log, random: Math.random, onChange }, leaving.signal);
   const onKept = (kept: KeptCertificates) => {
@@ -115,10 +112,7 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
     for (const { metadata } of controller.tunnels.list()) controller.enqueue(metadata.name);
   };
   followCertificates({ client, keep, random: Math.random, onKept }, leaving.signal);
-  const leave = () => {
-    isLeaving = true;
-  };
-  return { clients: [client, reviews], controller, gateway: opened, events, ops, leave, leaving };
+  return { clients: [client, reviews], controller, gateway: opened, events, ops, leaving };
 }
 
 function hubClients(config: OperatorConfig, { apiAnswered: observe }: OperatorMetrics) {
@@ -185,12 +179,11 @@ function openHandles(): Record<string, number> {
  * Whoever leads next says how they are. Last come the Events that still wait.
  */
 async function stop(
-  { clients, controller, gateway, events, ops, leave, leaving }: Parts,
+  { clients, controller, gateway, events, ops, leaving }: Parts,
   config: OperatorConfig,
 ): Promise<void> {
-  leave();
-  await new Promise<void>((resolve) => systemClock.after(config.shutdownDelaySeconds * 1_000, resolve));
   leaving.abort();
+  await new Promise<void>((resolve) => systemClock.after(config.shutdownDelaySeconds * 1_000, resolve));
   await Promise.all([controller.stop(), gateway.drain(AbortSignal.timeout(config.drainSeconds * 1_000))]);
   await events.stop(STOP_EVENTS_MS);
   await ops.close();

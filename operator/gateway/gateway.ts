@@ -109,12 +109,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     onAgent: (request, socket, head) => hub.accept(request, socket, head),
   });
   const counts = () => countAll({ registry, hub, handler, admission, unsettled, server, budget });
-  /** Resolves when no request runs, or when it is enough. */
-  const idle = async (isEnough: () => boolean) => {
-    while (!isEnough() && handler.active > 0) {
-      await new Promise<void>((resolve) => clock.after(DRAIN_POLL_MS, resolve));
-    }
-  };
   return {
     port: server.port,
     facts: (tunnel) => registry.facts(tunnel),
@@ -126,20 +120,34 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     setCertificate: (next) => server.setCertificate(next),
     setClientAuthorities: (pem) => certificates.setAuthorities(pem),
-    drain: async (signal) => {
-      server.drain();
-      handler.drain();
-      admission.drain();
-      longStreams.drain();
-      hub.drain();
-      await idle(() => signal.aborted);
-      hub.close();
-      // Watches end cleanly now, spread over a moment; a reset would make every informer list again.
-      const endMs = clock.nowMs() + WATCH_ENDS_WITHIN_MS + DRAIN_POLL_MS;
-      await idle(() => clock.nowMs() >= endMs);
-      await server.close();
-    },
+    drain: (signal) => drain({ server, handler, admission, longStreams, hub, clock }, signal),
   };
+}
+
+type Leaving = Pick<Parts, 'server' | 'handler' | 'admission' | 'hub'> & {
+  readonly longStreams: LongStreams;
+  readonly clock: Clock;
+};
+
+/** Who comes is told to go elsewhere; what runs has until the signal aborts. */
+async function drain({ server, handler, admission, longStreams, hub, clock }: Leaving, signal: AbortSignal) {
+  /** Resolves when no request runs, or when it is enough. */
+  const idle = async (isEnough: () => boolean) => {
+    while (!isEnough() && handler.active > 0) {
+      await new Promise<void>((resolve) => clock.after(DRAIN_POLL_MS, resolve));
+    }
+  };
+  server.drain();
+  handler.drain();
+  admission.drain();
+  longStreams.drain();
+  hub.drain();
+  await idle(() => signal.aborted);
+  hub.close();
+  // Watches end cleanly now, spread over a moment; a reset would make every informer list again.
+  const endMs = clock.nowMs() + WATCH_ENDS_WITHIN_MS + DRAIN_POLL_MS;
+  await idle(() => clock.nowMs() >= endMs);
+  await server.close();
 }
 
 /** Who may come in, by what the hub says. */
