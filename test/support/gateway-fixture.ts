@@ -418,8 +418,10 @@ export class RawConnection {
 
   /** The client's machine goes away without a last word. */
   reset(): void {
+    if (this.#tcp.closed) return void this.socket.destroy();
+    // Not both in one turn: Node 20 may then end the process with a segmentation fault.
+    this.#tcp.once('close', () => this.socket.destroy());
     this.#tcp.resetAndDestroy();
-    this.socket.destroy();
   }
 
   /** The whole of a connection's answers, once the gateway has closed it. */

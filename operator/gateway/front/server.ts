@@ -3,13 +3,15 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
 import { MAX_HEADERS_BYTES } from '../../../tunnel/request-headers.ts';
 import { CONNECT_PATH } from '../../../tunnel/session/settings.ts';
 import { MAX_HEADER_LINES } from '../../../tunnel/wire/limits.ts';
 import type { Asked, ClientRequest, ClientResponse } from './answer.ts';
-import { limitIdleness } from './idle-session.ts';
+import { endWhenDead } from './dead-session.ts';
+import { type IdleLimits, limitIdleness } from './idle-session.ts';
 import { refuseUnread } from './refuse-upgrade.ts';
 import { TunnelError } from './tunnel-error.ts';
 
@@ -77,7 +79,7 @@ export async function startServer(options: ServerOptions): Promise<GatewayServer
     // Asked for, not demanded, and of any authority: whose it is certificate-logins.ts says, for each request anew.
     requestCert: true,
     rejectUnauthorized: false,
-    handshakeTimeout: HEAD_TIMEOUT_MS,
+    handshakeTimeout: headTimeoutMs,
     maxSessionMemory: MAX_SESSION_MEGABYTES,
     maxHeaderListPairs: MAX_HEADER_PAIRS,
     settings: { maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION, maxHeaderListSize: MAX_HEADERS_BYTES },
@@ -93,7 +95,7 @@ export async function startServer(options: ServerOptions): Promise<GatewayServer
   });
   const sockets = trackSockets(server);
   const sessions = trackSessions(server);
-  server.on('session', (session) => limitIdleness(session, { clock, beginMs: headTimeoutMs, idleMs: KEEP_ALIVE_MS }));
+  limitSessions(server, { clock, beginMs: headTimeoutMs, idleMs: KEEP_ALIVE_MS });
   const answers = new WeakMap<Duplex, ClientResponse>();
   answerRequests(server, options, answers);
   switchProtocols(server, options, answers);
@@ -204,6 +206,18 @@ function trackSockets(server: Http2SecureServer): ReadonlySet<Socket> {
     socket.once('close', () => sockets.delete(socket));
   });
   return sockets;
+}
+
+function limitSessions(server: Http2SecureServer, limits: IdleLimits): void {
+  let socket: TLSSocket;
+  // Node makes a session of it in the same turn, and lets nobody get from that to its connection.
+  server.prependListener('secureConnection', (connected: TLSSocket) => {
+    socket = connected;
+  });
+  server.on('session', (session) => {
+    limitIdleness(session, limits);
+    endWhenDead(session, socket, limits.clock);
+  });
 }
 
 function trackSessions(server: Http2SecureServer): ReadonlySet<Http2Session> {
