@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
@@ -75,7 +75,8 @@ export class Handler {
     };
     const peer = peerOf(request);
     const client = { connection: response, method, traceId, address: peer.address, refuse };
-    const asking = { method, url, headers, peer };
+    const httpVersion = response instanceof ServerResponse ? request.httpVersion : undefined;
+    const asking = { method, url, httpVersion, headers, peer };
     if (asksForClusters(url)) return this.#list(request, response, client, asking);
     const ask = () => gate.allow({ ...asking, isUpgrade: false });
     this.#enter(client, ask, (allowed) => {
@@ -102,7 +103,7 @@ export class Handler {
     const ask = async () => {
       const protocol = upgradeProtocol({ method, httpVersion, headers });
       if (protocol instanceof TunnelError) return protocol;
-      const allowed = await gate.allow({ method, url, headers, peer, isUpgrade: true });
+      const allowed = await gate.allow({ method, url, httpVersion, headers, peer, isUpgrade: true });
       return allowed instanceof TunnelError ? allowed : { allowed, protocol };
     };
     this.#enter(client, ask, ({ allowed, protocol }) => {

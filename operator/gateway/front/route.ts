@@ -2,6 +2,7 @@ import { headerOf, headerTrouble } from '../../../tunnel/request-headers.ts';
 import { isLongRunning, type RequestInfo, requestInfo, verbOfMethod } from '../../../tunnel/request-info.ts';
 import { pathTrouble } from '../../../tunnel/request-path.ts';
 import type { RawHeaders } from '../../../tunnel/wire/head.ts';
+import { type Framing, framingTrouble } from './framing.ts';
 import { TunnelError } from './tunnel-error.ts';
 
 /** What a request asks of which tunnel. */
@@ -15,11 +16,10 @@ export interface Route {
   readonly isLongRunning: boolean;
 }
 
-export interface RequestLine {
+export interface RequestLine extends Framing {
   readonly method: string;
   /** Raw request target. */
   readonly url: string;
-  readonly headers: RawHeaders;
 }
 
 const PREFIX = '/clusters/';
@@ -33,10 +33,8 @@ const TUNNEL_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /** Why a request goes nowhere, wherever it wants to go. Strict: what two parsers could read differently is refused. */
-export function lineTrouble(
-  { method, url, headers }: RequestLine,
-  allowedOrigins: readonly string[] = [],
-): TunnelError | undefined {
+export function lineTrouble(line: RequestLine, allowedOrigins: readonly string[] = []): TunnelError | undefined {
+  const { method, url, headers } = line;
   if (!METHODS.has(method)) {
     return new TunnelError('method_not_allowed', `method ${method.slice(0, 16)} is not served here`);
   }
@@ -48,7 +46,7 @@ export function lineTrouble(
     const remedy = 'leave out the Origin header, or name it to the operator with --allowed-origin';
     return new TunnelError('forbidden', `pages of another origin are not served: ${remedy}`);
   }
-  const message = pathTrouble(url);
+  const message = framingTrouble(line) ?? pathTrouble(url);
   return message === undefined ? undefined : new TunnelError('bad_request', message);
 }
 
