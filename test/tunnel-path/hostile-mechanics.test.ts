@@ -110,11 +110,24 @@ const HOSTILE: Readonly<Record<string, readonly Hostile[]>> = {
     ),
     refused('xchunked', `${OPEN}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${PIPELINED}`),
     refused('a vertical tab before chunked', `${OPEN}Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n${PIPELINED}`),
+    refused('two Host', `${OPEN}Host: other\r\nContent-Length: 0\r\n\r\n${PIPELINED}`),
+    refused('a Host of no host', `${OPEN.replace('gateway', 'a b')}\r\n${PIPELINED}`),
+    ...['0.9', '2.0'].map((version) =>
+      refused(
+        `HTTP/${version}`,
+        `${OPEN.replace('HTTP/1.1', `HTTP/${version}`)}Connection: keep-alive\r\n\r\n${PIPELINED}`,
+      ),
+    ),
+    refused(
+      'Transfer-Encoding in HTTP/1.0',
+      `${OPEN.replace('/1.1', '/1.0')}Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${PIPELINED}`,
+    ),
+    refused('gzip, chunked', `${OPEN}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n${PIPELINED}`),
     refused('a folded line', head(PODS, ['X-A: b\r\n Transfer-Encoding: chunked'])),
     refused('a bare line feed', head(PODS, ['X-A: b\nImpersonate-User: root'])),
     refused('a bare carriage return', head(PODS, ['X-A: b\rImpersonate-User: root'])),
     refused('a NUL', head(PODS, ['X-A: b\0c'])),
-    refused('HTTP/0.9', 'GET /clusters/c1/api\r\n\r\n', 401),
+    refused('no version, as in HTTP/0.9', 'GET /clusters/c1/api\r\n\r\n'),
     refused('a head that ends in \\r\\n\\rX (CVE-2025-23167)', `GET ${PODS} HTTP/1.1\r\nHost: gateway\r\n\rX`),
   ],
   'P10 (CRLF injection): a name with a line break never reaches a socket': [

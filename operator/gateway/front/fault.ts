@@ -21,6 +21,8 @@ const ROWS = {
   forbidden: { status: 403, reason: 'Forbidden', hop: 'gateway', retryable: true },
   not_found: { status: 404, reason: 'NotFound', hop: 'gateway', retryable: true },
   bad_request: { status: 400, reason: 'BadRequest', hop: 'gateway', retryable: true },
+  /** The next request on its connection may not be one. */
+  malformed: { status: 400, reason: 'BadRequest', hop: 'gateway', retryable: true, isLast: true },
   method_not_allowed: { status: 405, reason: 'MethodNotAllowed', hop: 'gateway', retryable: true },
   headers_too_large: { status: 431, reason: 'BadRequest', hop: 'gateway', retryable: true },
   auth_unavailable: {
@@ -87,6 +89,7 @@ export type FaultKind = keyof typeof ROWS;
 
 /** The wire's cause codes: rows that differ only in status share one. */
 const CODES: Partial<Record<FaultKind, string>> = {
+  malformed: 'bad_request',
   watch_held: 'cluster_reconnecting',
   session_lost_read: 'session_lost',
   session_lost_write: 'session_lost',

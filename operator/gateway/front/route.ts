@@ -40,13 +40,15 @@ export function lineTrouble(line: RequestLine, allowedOrigins: readonly string[]
   }
   const trouble = headerTrouble(headers);
   if (trouble !== undefined) {
-    return new TunnelError(trouble.status === 431 ? 'headers_too_large' : 'bad_request', trouble.message);
+    return new TunnelError(trouble.status === 431 ? 'headers_too_large' : 'malformed', trouble.message);
   }
   if (isOfAnotherOrigin(headers, allowedOrigins)) {
     const remedy = 'leave out the Origin header, or name it to the operator with --allowed-origin';
     return new TunnelError('forbidden', `pages of another origin are not served: ${remedy}`);
   }
-  const message = framingTrouble(line) ?? pathTrouble(url);
+  const framing = framingTrouble(line);
+  if (framing !== undefined) return new TunnelError('malformed', framing);
+  const message = pathTrouble(url);
   return message === undefined ? undefined : new TunnelError('bad_request', message);
 }
 

@@ -9,6 +9,7 @@ const TABLE: Readonly<Record<FaultKind, readonly [number, string, number | undef
   forbidden: [403, 'Forbidden', undefined, 'forbidden', 'gateway', true],
   not_found: [404, 'NotFound', undefined, 'not_found', 'gateway', true],
   bad_request: [400, 'BadRequest', undefined, 'bad_request', 'gateway', true],
+  malformed: [400, 'BadRequest', undefined, 'bad_request', 'gateway', true],
   method_not_allowed: [405, 'MethodNotAllowed', undefined, 'method_not_allowed', 'gateway', true],
   headers_too_large: [431, 'BadRequest', undefined, 'headers_too_large', 'gateway', true],
   auth_unavailable: [503, 'ServiceUnavailable', 2, 'auth_unavailable', 'gateway', true],
