@@ -11,9 +11,10 @@ import { PROGRAMS } from './programs.ts';
 import type { Goal, Outcome, Scenario } from './scenario.ts';
 import { cancelStorm } from './scenarios/cancel-storm.ts';
 import { slowReaders } from './scenarios/slow-readers.ts';
+import { slowloris } from './scenarios/slowloris.ts';
 import { stalledReader } from './scenarios/stalled-reader.ts';
 
-const SCENARIOS: readonly Scenario[] = [stalledReader, slowReaders, cancelStorm];
+const SCENARIOS: readonly Scenario[] = [stalledReader, slowReaders, cancelStorm, slowloris];
 
 const { values: flags } = parseArgs({
   options: {

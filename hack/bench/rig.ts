@@ -10,6 +10,7 @@ import { Worker } from '../load/worker.ts';
 import type { GatewayMethods } from '../load/workers/gateway.ts';
 import type { Bench } from './scenario.ts';
 import type { ClientsMethods } from './workers/clients.ts';
+import type { DribblersMethods } from './workers/dribblers.ts';
 import type { UpstreamMethods } from './workers/upstream.ts';
 
 const TUNNEL = 'bench';
@@ -25,7 +26,7 @@ export class Rig {
   readonly url: string;
   readonly #ca: string;
   readonly #bench: Bench;
-  readonly #clients: Worker<ClientsMethods>[] = [];
+  readonly #clients: { stop(): Promise<void> }[] = [];
 
   private constructor(
     bench: Bench,
@@ -73,6 +74,14 @@ export class Rig {
     const worker = Worker.start<ClientsMethods>(this.#bench.programs.clients, name);
     this.#clients.push(worker);
     await worker.call('aim', isDirect ? this.upstreamAt : { url: `${this.url}/clusters/${TUNNEL}`, ca: this.#ca });
+    return worker;
+  }
+
+  /** A process of strangers who hold connections of the gateway open. */
+  async dribblers(): Promise<Worker<DribblersMethods>> {
+    const worker = Worker.start<DribblersMethods>(this.#bench.programs.dribblers);
+    this.#clients.push(worker);
+    await worker.call('aim', { port: Number(new URL(this.url).port), ca: this.#ca });
     return worker;
   }
 
