@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { until } from '../../lab/until.ts';
 import { Rig } from '../rig.ts';
 import {
@@ -35,10 +36,13 @@ async function run(bench: Bench): Promise<Outcome> {
   try {
     const [askers, dribblers] = await Promise.all([rig.clients('askers'), rig.dribblers()]);
     bench.progress('warming up');
-    await ask(askers, WARM_UP_MS);
+    await ask(askers, rig.gateway.pid, WARM_UP_MS);
     const pairs = await interleave(
-      { name: `with ${DRIBBLERS} dribblers`, run: () => withDribblers(rig, dribblers, () => ask(askers, PHASE_MS)) },
-      { name: 'without', run: () => ask(askers, PHASE_MS) },
+      {
+        name: `with ${DRIBBLERS} dribblers`,
+        run: () => withDribblers(rig, dribblers, () => ask(askers, rig.gateway.pid, PHASE_MS)),
+      },
+      { name: 'without', run: () => ask(askers, rig.gateway.pid, PHASE_MS) },
       PAIRS,
       bench.progress,
     );
@@ -49,14 +53,22 @@ async function run(bench: Bench): Promise<Outcome> {
   }
 }
 
-async function ask(askers: Worker<ClientsMethods>, durationMs: number): Promise<Figures> {
+async function ask(askers: Worker<ClientsMethods>, gatewayPid: number, durationMs: number): Promise<Figures> {
   const question = { path: SMALL_PATH, durationMs, connections: ASKERS };
+  const before = cpuMs(gatewayPid);
   const latenciesMs = await askers.call('ask', question, durationMs + 30_000);
   return {
+    gatewayCpuShare: (cpuMs(gatewayPid) - before) / durationMs,
     p50Ms: quantile(latenciesMs, 0.5),
     p99Ms: quantile(latenciesMs, 0.99),
     requestsPerSecond: (latenciesMs.length * 1_000) / durationMs,
   };
+}
+
+/** Of a process so far: user and system time in ms, at the kernel's usual 100 ticks a second. Source: proc(5). */
+function cpuMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 /** They gather, figures are taken while they are there, and all of them go. */
@@ -85,6 +97,7 @@ function outcome(pairs: Pairs): Outcome {
     `p50 ${middle(side, 'p50Ms').toFixed(1)} ms`,
     `p99 ${middle(side, 'p99Ms').toFixed(1)} ms`,
     `${middle(side, 'requestsPerSecond').toFixed(0)} GET/s`,
+    `gateway ${(100 * middle(side, 'gatewayCpuShare')).toFixed(0)} % of a CPU`,
   ];
   const each = (figure: string) =>
     pairs.map(([a, b]) => ((a[figure] ?? Number.NaN) / (b[figure] ?? Number.NaN)).toFixed(2)).join(' ');
