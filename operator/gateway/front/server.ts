@@ -12,6 +12,7 @@ import { MAX_HEADER_LINES } from '../../../tunnel/wire/limits.ts';
 import type { Asked, ClientRequest, ClientResponse } from './answer.ts';
 import { endWhenDead } from './dead-session.ts';
 import { type IdleLimits, limitIdleness } from './idle-session.ts';
+import { paceHandshakes } from './pace-handshakes.ts';
 import { refuseUnread } from './refuse-upgrade.ts';
 import { TunnelError } from './tunnel-error.ts';
 
@@ -93,6 +94,7 @@ export async function startServer(options: ServerOptions): Promise<GatewayServer
     requestTimeout: 0,
     connectionsCheckingInterval: Math.ceil(headTimeoutMs / 2),
   });
+  paceHandshakes(server);
   const sockets = trackSockets(server);
   const sessions = trackSessions(server);
   limitSessions(server, { clock, beginMs: headTimeoutMs, idleMs: KEEP_ALIVE_MS });
