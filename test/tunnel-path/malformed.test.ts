@@ -209,7 +209,7 @@ function expectAllowed(arrived: readonly Arrived[], allowed: readonly Allowed[],
       (each.target === PREFIX + url || (url === '/' && each.target === PREFIX)) &&
       (sha256 === undefined || (each.body !== undefined && hashOf(each.body) === sha256));
     const at = left.findIndex(isIt);
-    const where = () => JSON.stringify(said.find((text) => text.includes(url)));
+    const where = () => JSON.stringify(said.filter((text) => text.includes(url)));
     if (at < 0) expect.fail(`nobody asked for ${method} ${url} with body ${sha256}: ${where()}`);
     left.splice(at, 1);
   }

@@ -20,7 +20,9 @@ export function framingTrouble({ httpVersion, headers }: Framing): string | unde
   if (coding !== undefined && httpVersion === '1.0') return 'Transfer-Encoding in HTTP/1.0';
   if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked')
     return 'a Transfer-Encoding other than chunked';
-  return hostTrouble(headerOf(headers, ':authority'), headerOf(headers, 'host'));
+  const host = headerOf(headers, 'host');
+  if (httpVersion === '1.1' && host === undefined) return 'no Host';
+  return hostTrouble(headerOf(headers, ':authority'), host);
 }
 
 /** RFC 9112 §3.2, RFC 9113 §8.3.1. */

@@ -35,19 +35,19 @@ const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PAT
 /** Why a request goes nowhere, wherever it wants to go. Strict: what two parsers could read differently is refused. */
 export function lineTrouble(line: RequestLine, allowedOrigins: readonly string[] = []): TunnelError | undefined {
   const { method, url, headers } = line;
-  if (!METHODS.has(method)) {
-    return new TunnelError('method_not_allowed', `method ${method.slice(0, 16)} is not served here`);
-  }
   const trouble = headerTrouble(headers);
   if (trouble !== undefined) {
     return new TunnelError(trouble.status === 431 ? 'headers_too_large' : 'malformed', trouble.message);
+  }
+  const framing = framingTrouble(line);
+  if (framing !== undefined) return new TunnelError('malformed', framing);
+  if (!METHODS.has(method)) {
+    return new TunnelError('method_not_allowed', `method ${method.slice(0, 16)} is not served here`);
   }
   if (isOfAnotherOrigin(headers, allowedOrigins)) {
     const remedy = 'leave out the Origin header, or name it to the operator with --allowed-origin';
     return new TunnelError('forbidden', `pages of another origin are not served: ${remedy}`);
   }
-  const framing = framingTrouble(line);
-  if (framing !== undefined) return new TunnelError('malformed', framing);
   const message = pathTrouble(url);
   return message === undefined ? undefined : new TunnelError('bad_request', message);
 }

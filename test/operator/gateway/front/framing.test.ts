@@ -16,6 +16,7 @@ const BAD: readonly (readonly [Framing, RegExp])[] = [
   [{ httpVersion: '1.0', headers: ['Transfer-Encoding', 'chunked'] }, /HTTP\/1\.0/],
   [{ httpVersion: '1.1', headers: ['Transfer-Encoding', 'gzip, chunked'] }, /chunked/],
   [{ httpVersion: '1.1', headers: ['Transfer-Encoding', ', chunked'] }, /chunked/],
+  [{ httpVersion: '1.1', headers: ['Most', 'gateway'] }, /no Host/],
   [{ httpVersion: '1.1', headers: ['Host', 'a b'] }, /Host/],
   [{ httpVersion: '1.1', headers: ['Host', 'a,b'] }, /Host/],
   [{ httpVersion: '1.1', headers: ['Host', 'http://a'] }, /Host/],
