@@ -416,6 +416,11 @@ export class RawConnection {
     this.socket.write(Buffer.from(text, 'latin1'));
   }
 
+  /** The client closes at once. For connections with much unsaid: Node 20 never ends a process whose TLS was reset meanwhile. */
+  leave(): void {
+    this.socket.destroy();
+  }
+
   /** The client's machine goes away without a last word. */
   reset(): void {
     if (this.#tcp.closed) return void this.socket.destroy();

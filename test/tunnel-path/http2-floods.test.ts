@@ -52,7 +52,7 @@ describe('tunnel-path/http2-floods', function () {
       }
       expect(isHeld()).to.equal(true);
       await expectHonest(path);
-      connection.raw.reset();
+      connection.raw.leave();
       await path.gateway.pass(90_000);
       await until(() => path.gateway.counts.connections === 1);
     });
@@ -63,7 +63,7 @@ describe('tunnel-path/http2-floods', function () {
     connection.send(open);
     await flood(connection, data(1, ''), 50);
     await expectHonest(path);
-    connection.raw.reset();
+    connection.raw.leave();
     await path.quiet();
   });
 
@@ -72,7 +72,7 @@ describe('tunnel-path/http2-floods', function () {
     connection.send(frame(Type.Headers, 0, 1, block(GET)));
     expect(await flood(connection, frame(Type.Continuation, 0, 1, NOTHING))).to.equal(true);
     expect(path.upstream.received).to.have.length(0);
-    connection.raw.reset();
+    connection.raw.leave();
     await expectHonest(path);
   });
 
@@ -87,7 +87,7 @@ describe('tunnel-path/http2-floods', function () {
       expect(path.agent.busy).to.be.at.most(WORKERS + 4);
     }
     expect(isOver(), `still open after ${id}`).to.equal(true);
-    connection.raw.reset();
+    connection.raw.leave();
     await path.gateway.pass(90_000);
     await path.quiet();
     path.upstream.answer = (_, response) => response.end('ok');
@@ -115,7 +115,7 @@ describe('tunnel-path/http2-floods', function () {
         isOver(),
         `still open after ${(id - 1) / 2} requests, ${path.upstream.received.length} of which arrived`,
       ).to.equal(true);
-      connection.raw.reset();
+      connection.raw.leave();
       await path.gateway.pass(90_000);
       await path.quiet();
       path.upstream.answer = (_, response) => response.end('ok');
@@ -133,7 +133,7 @@ describe('tunnel-path/http2-floods', function () {
     expect(isAlive).to.equal(true);
     expect(all.slice(STREAMS).map((id) => connection.resetOf(id))).to.deep.equal(Array(10).fill(Code.Refused));
     expect(path.gateway.counts.requests).to.equal(STREAMS);
-    connection.raw.reset();
+    connection.raw.leave();
     await path.quiet();
   });
 
@@ -149,7 +149,7 @@ describe('tunnel-path/http2-floods', function () {
     await expectHonestSmall();
     await path.gateway.pass(30_000);
     await until(() => all.every((id) => connection.resetOf(id) !== undefined));
-    connection.raw.reset();
+    connection.raw.leave();
     await path.quiet();
   });
 
@@ -161,7 +161,7 @@ describe('tunnel-path/http2-floods', function () {
     expect(connection.hasEnded(1)).to.equal(false);
     await path.gateway.pass(65_000);
     await until(() => connection.resetOf(1) !== undefined);
-    connection.raw.reset();
+    connection.raw.leave();
     await path.quiet();
   });
 
@@ -177,7 +177,7 @@ describe('tunnel-path/http2-floods', function () {
     for (let id = 1; id < 100; id += 2) connection.send(headers(id, fields(id)));
     await until(() => connection.hasEnded(99));
     expect(connection.statusOf(99)).to.equal(200);
-    connection.raw.reset();
+    connection.raw.leave();
     await path.quiet();
   });
 });

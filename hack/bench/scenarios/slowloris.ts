@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { until } from '../../lab/until.ts';
+import type { Worker } from '../../load/worker.ts';
 import { Rig } from '../rig.ts';
 import {
   atMost,
@@ -12,7 +13,6 @@ import {
   type Scenario,
 } from '../scenario.ts';
 import { median, quantile } from '../statistics.ts';
-import type { Worker } from '../../load/worker.ts';
 import type { ClientsMethods } from '../workers/clients.ts';
 import type { DribblersMethods } from '../workers/dribblers.ts';
 
