@@ -195,7 +195,7 @@ function untraced(text: string): string {
 
 /** The answer with the tunnel's name hidden: all else must be the same. */
 function unnamed({ status, headers, body }: RawAnswer, tunnel: string) {
-  return { status, headers, body: body.replaceAll(tunnel, '<tunnel>') };
+  return JSON.parse(JSON.stringify({ status, headers, body }).replaceAll(tunnel, '<tunnel>'));
 }
 
 async function clustersOf(token: string): Promise<ClusterItem[]> {

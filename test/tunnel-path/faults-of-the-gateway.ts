@@ -95,6 +95,14 @@ export const GATEWAY_FAULTS: readonly FaultCase[] = [
     isNamed: false,
   },
   {
+    kind: 'malformed',
+    what: 'a connection that names who asks as its own',
+    ways: ['http/1.1'],
+    question: { headers: { Connection: 'Authorization' } },
+    tells: /Connection/,
+    isNamed: false,
+  },
+  {
     kind: 'method_not_allowed',
     what: 'a method that no API server knows',
     ways: REQUESTS,
