@@ -1,7 +1,7 @@
 // A mocha reporter for hack/run-tests.ts: one marked JSON line an event, so that tests may print what they like.
 const { Runner } = require('mocha');
 
-const { EVENT_SUITE_BEGIN, EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING } = Runner.constants;
+const { EVENT_RUN_END, EVENT_SUITE_BEGIN, EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING } = Runner.constants;
 const SLOW_MS = 2_000;
 
 module.exports = function Lines(runner) {
@@ -17,4 +17,5 @@ module.exports = function Lines(runner) {
   runner.on(EVENT_TEST_FAIL, (test, error) =>
     say('fail', { title: test.fullTitle(), error: error.stack ?? String(error) }),
   );
+  runner.on(EVENT_RUN_END, () => say('end', {}));
 };

@@ -32,6 +32,9 @@ const { values, positionals } = parseArgs({
   },
 });
 
+/** A test process that does not end by itself after its last test has left something open. */
+const LEAVE_MS = 60_000;
+
 const SUITES = {
   unit: ['--config', '.mocharc.json'],
   tunnelspec: ['--config', '.mocharc.tunnelspec.json'],
@@ -89,13 +92,25 @@ function runSuite(args: readonly string[], counts: Counts): Promise<number> {
     },
   );
   const lines = createInterface({ input: mocha.stdout });
+  let hasEnded = false;
+  let leaving: NodeJS.Timeout | undefined;
   lines.on('line', (text) => {
     const line = parsed(text);
-    if (line === undefined) process.stdout.write(`${text}\n`);
-    else report(line, counts);
+    if (line === undefined) return void process.stdout.write(`${text}\n`);
+    report(line, counts);
+    if (line[0] !== 'end') return;
+    hasEnded = true;
+    leaving = setTimeout(() => mocha.kill('SIGKILL'), LEAVE_MS);
   });
   return new Promise((resolve) => {
-    mocha.once('close', (code) => {
+    mocha.once('close', (code, signal) => {
+      clearTimeout(leaving);
+      if (!hasEnded || signal !== null) {
+        const end = hasEnded
+          ? `the tests left something open: mocha did not end within ${LEAVE_MS / 1000} s`
+          : `mocha ended before its last test (${signal ?? `exit code ${code}`})`;
+        report(['fail', { title: 'the run itself', error: end }], counts);
+      }
       process.stdout.write(`  ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
       resolve(code ?? 1);
     });

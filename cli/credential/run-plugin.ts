@@ -31,7 +31,8 @@ export async function runPlugin(exec: Fields, { env, isInteractive, cluster }: P
   const child = spawn(command, list(args).map(String), {
     env: { ...env, ...variables(more), KUBERNETES_EXEC_INFO: JSON.stringify(info) },
     stdio: [interactive ? 'inherit' : 'ignore', 'pipe', 'inherit'],
-    timeout: PLUGIN_MS,
+    // Not `timeout`: Node leaves that timer behind when the program cannot be started.
+    signal: AbortSignal.timeout(PLUGIN_MS),
   });
   const ended = new Promise<number | string>((resolve, reject) => {
     child.once('error', reject);

@@ -52,7 +52,7 @@ describe('tunnel-path/malformed', function () {
         requests.map(({ method }) => method),
         said,
       );
-      raw.reset();
+      raw.leave();
     });
     await settled(path);
     const arrived = [...path.upstream.received, ...path.upstream.upgrades.map(({ request }) => request)];
@@ -79,7 +79,7 @@ describe('tunnel-path/malformed', function () {
       const isOver = (id: number) => connection.hasEnded(id) || connection.resetOf(id) !== undefined;
       await until(() => isGone(connection) || lists.every((_, at) => isOver(2 * at + 1)));
       for (const at of lists.keys()) expectStatus(connection, 2 * at + 1);
-      connection.raw.reset();
+      connection.raw.leave();
     });
     await settled(path);
     expectAllowed(
@@ -100,7 +100,7 @@ describe('tunnel-path/malformed', function () {
         await turns(5);
       }
       await calm(connection.raw);
-      connection.raw.reset();
+      connection.raw.leave();
     });
     await settled(path);
     // What damaged bytes mean is HPACK's to say: here it is enough that what arrives is a request, and alice's.

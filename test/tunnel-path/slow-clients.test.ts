@@ -89,7 +89,7 @@ describe('tunnel-path/slow-clients', function () {
       }
       await until(() => connection.isClosed);
       expect(path.upstream.received).to.have.length(0);
-      connection.raw.reset();
+      connection.raw.leave();
     });
 
     it('that dribbles a body over h2 lives on its own deadline, not on its bytes', async () => {
@@ -105,7 +105,7 @@ describe('tunnel-path/slow-clients', function () {
       await until(() => connection.hasEnded(1));
       expect(connection.statusOf(1)).to.equal(504);
       await until(() => path.upstream.last.isAborted);
-      connection.raw.reset();
+      connection.raw.leave();
     });
   });
 });

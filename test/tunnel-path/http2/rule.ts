@@ -63,7 +63,7 @@ export async function expectRule(path: WholePath, { first, say, verdict, arrivin
   const connection = await RawHttp2.open(path.gateway, first);
   connection.send(...say);
   await expectVerdict(connection, verdict);
-  connection.raw.reset();
+  connection.raw.leave();
   await expectNothingLeft(path);
   const arrived = path.upstream.received.slice(before);
   expect(arrived.length, 'requests at the target').to.be.at.most(arriving);
