@@ -1,3 +1,4 @@
+import { isExtraKey, isUnreservedExtraKey } from './extra-keys.ts';
 import { matching, RULES_KEYWORD, type Rule } from './rules.ts';
 
 const MAX_PREFIX = 64;
@@ -11,8 +12,9 @@ const isNotReserved: Rule<string> = {
   message: "must not begin with system: or clustertunnel:, which are reserved; for example 'hub:'",
 };
 
-/** Both lists of these go to agents in one CONFIG, of 4 KiB. */
+/** All lists of these go to agents in one CONFIG, of 4 KiB. */
 const MAX_NAMES = 20;
+const MAX_EXTRAS = 10;
 const MAX_NAME = 63;
 const isName = matching(
   '^[!#-\\[\\]-~]([ !#-\\[\\]-~]*[!#-\\[\\]-~])?$',
@@ -79,6 +81,14 @@ export const accessSchema = {
         groups: names(
           'The only groups that pass, beside system:authenticated; others are left out. At most 20 of 63 characters. Default: all that are not reserved.',
         ),
+        extras: {
+          type: 'array',
+          default: [],
+          maxItems: MAX_EXTRAS,
+          description:
+            'Keys of the extras that pass with a user, for example example.com/scopes; all others stay at the hub. At most 10 of 63 characters, in lower case, none below kubernetes.io or k8s.io. The agent needs the right to impersonate userextras/<key> (API group authentication.k8s.io): the manifest of a Manual tunnel holds it, elsewhere config/extras gives it. Default: none pass.',
+          items: { type: 'string', maxLength: MAX_NAME, [RULES_KEYWORD]: [isExtraKey, isUnreservedExtraKey] },
+        },
       },
     },
   },

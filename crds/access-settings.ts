@@ -9,6 +9,8 @@ export interface AccessSettings {
   /** Names at the target that pass; empty: all that are not reserved. */
   readonly users: readonly string[];
   readonly groups: readonly string[];
+  /** Keys of extras that pass; empty: none. */
+  readonly extras: readonly string[];
 }
 
 /** Whom the agent's probe asks as: whether users get through shows only on their way. */
@@ -22,12 +24,14 @@ export const UNSAID_ACCESS: AccessSettings = {
   groupPrefix: '',
   users: [],
   groups: [],
+  extras: [],
 };
 
 /** What both ends keep to for a tunnel with this spec. */
 export function accessSettings({ access }: Pick<Spec, 'access'>): AccessSettings {
   const { mode, readOnly, userPrefix, groupPrefix, impersonate } = access;
-  return { mode, readOnly, userPrefix, groupPrefix, users: impersonate.users, groups: impersonate.groups };
+  const { users, groups, extras } = impersonate;
+  return { mode, readOnly, userPrefix, groupPrefix, users, groups, extras };
 }
 
 /**
@@ -45,6 +49,7 @@ export function parseAccess(from: unknown): AccessSettings {
     groupPrefix = '',
     users = [],
     groups = [],
+    extras = [],
   } = from as Record<string, unknown>;
   return {
     mode: mode === 'Agent' ? 'Agent' : 'Impersonate',
@@ -53,6 +58,7 @@ export function parseAccess(from: unknown): AccessSettings {
     groupPrefix: textOf(groupPrefix, 'groupPrefix'),
     users: textsOf(users, 'users'),
     groups: textsOf(groups, 'groups'),
+    extras: textsOf(extras, 'extras'),
   };
 }
 

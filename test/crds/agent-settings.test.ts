@@ -14,7 +14,15 @@ describe('crds/agent-settings', () => {
     expect(defaults()).to.deep.equal({
       tunnelUid: 'uid-1',
       generation: 7,
-      access: { mode: 'Impersonate', readOnly: false, userPrefix: '', groupPrefix: '', users: [], groups: [] },
+      access: {
+        mode: 'Impersonate',
+        readOnly: false,
+        userPrefix: '',
+        groupPrefix: '',
+        users: [],
+        groups: [],
+        extras: [],
+      },
       limits: { maxConcurrentRequests: 64, maxStreamBufferBytes: 4 * 2 ** 20, maxBufferBytes: 32 * 2 ** 20 },
       timeouts: {
         connectMs: 10_000,
@@ -59,7 +67,8 @@ describe('crds/agent-settings', () => {
 
   it('fits into one control frame, however long the names are', () => {
     const names = (letter: string) => Array.from({ length: 20 }, () => letter.repeat(63));
-    const impersonate = { users: names('u'), groups: names('g') };
+    const extras = names('e').slice(0, 10);
+    const impersonate = { users: names('u'), groups: names('g'), extras };
     const checked = validateSpec({ access: { userPrefix: 'p'.repeat(64), groupPrefix: 'p'.repeat(64), impersonate } });
     if ('errors' in checked) throw new Error(checked.errors.join());
     const settings = agentSettings(checked.spec, { uid: 'u'.repeat(36), generation: 2 ** 53 });
@@ -80,6 +89,7 @@ describe('crds/agent-settings', () => {
       groupPrefix: '',
       users: [],
       groups: [],
+      extras: [],
     });
     for (const broken of [
       null,
@@ -88,6 +98,8 @@ describe('crds/agent-settings', () => {
       { groupPrefix: null },
       { users: 'jane' },
       { groups: [1] },
+      { extras: 'scopes' },
+      { extras: null },
     ]) {
       expect(() => parseAgentSettings({ ...defaults(), access: broken })).to.throw(TypeError, 'access');
     }
