@@ -147,6 +147,28 @@ async function additions(): Promise<Recording> {
   return recording;
 }
 
+/** The feature `extras`: a user with and one without. */
+async function extras(): Promise<Recording> {
+  const recording = new Recording({ features: ['extras'] });
+  await recording.settle();
+  const known = [
+    { key: 'example.com/scopes', values: ['read', 'write', ''] },
+    { key: '\u0161', values: ['\ufeff'] },
+  ];
+  for (const identity of [
+    { user: 'jane', uid: '7a1c', groups: ['dev'], extras: known },
+    { user: 'bob', uid: '', groups: [] },
+  ]) {
+    const { server } = await recording.request({ identity });
+    server.stream.sendHead(OK);
+    server.stream.end();
+    await recording.settle();
+  }
+  recording.agent.agent.session.drain(ErrorCode.Draining, 'done');
+  await recording.settle();
+  return recording;
+}
+
 /** Every recording, by name. */
 export const SCENES: Readonly<Record<string, () => Promise<Recording>>> = {
   'v1-everything': everything,
@@ -154,4 +176,5 @@ export const SCENES: Readonly<Record<string, () => Promise<Recording>>> = {
   'v1-revoked': revoked,
   'v1-no-version': noVersion,
   'v1-additions': additions,
+  'v1-extras': extras,
 };

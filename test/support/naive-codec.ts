@@ -140,8 +140,8 @@ function requestOf(at: Cursor, flags: number): RequestHead {
   const path = at.latin1(at.uint(2));
   const deadlineMs = at.uint(4);
   const marker = at.uint(1);
-  must(marker <= 1, 'identity');
-  const identity = marker === 0 ? undefined : identityOf(at);
+  must(marker <= 2, 'identity');
+  const identity = marker === 0 ? undefined : identityOf(at, marker === 2);
   const headers = headersOf(at);
   must(method !== '' && path[0] === '/', 'request line');
   const isLongRunning = (flags & 2) !== 0;
@@ -149,12 +149,25 @@ function requestOf(at: Cursor, flags: number): RequestHead {
   return { method, path, headers, identity, traceId, deadlineMs, isLongRunning, isUpgrade };
 }
 
-function identityOf(at: Cursor) {
+function identityOf(at: Cursor, hasExtras: boolean) {
   const user = at.utf8(at.uint(2));
   const uid = at.utf8(at.uint(2));
-  const groups: string[] = [];
-  for (let left = at.uint(2); left > 0; left--) groups.push(at.utf8(at.uint(2)));
-  return { user, uid, groups };
+  const groups = textsOf(at);
+  if (!hasExtras) return { user, uid, groups };
+  const extras: { key: string; values: string[] }[] = [];
+  for (let left = at.uint(2); left > 0; left--) extras.push({ key: at.utf8(at.uint(2)), values: textsOf(at) });
+  must(extras.length > 0, 'no extras');
+  for (const [index, { key, values }] of extras.entries()) {
+    must(values.length > 0, 'no values');
+    must(extras.findIndex((each) => each.key === key) === index, 'twice');
+  }
+  return { user, uid, groups, extras };
+}
+
+function textsOf(at: Cursor): string[] {
+  const texts: string[] = [];
+  for (let left = at.uint(2); left > 0; left--) texts.push(at.utf8(at.uint(2)));
+  return texts;
 }
 
 function headersOf(at: Cursor): string[] {
@@ -196,11 +209,12 @@ function requestBytes(head: RequestHead): number[] {
     identity === undefined
       ? [0]
       : [
-          1,
+          identity.extras === undefined ? 1 : 2,
           ...counted(utf8(identity.user)),
           ...counted(utf8(identity.uid)),
-          ...uint(identity.groups.length, 2),
-          ...identity.groups.flatMap((group) => counted(utf8(group))),
+          ...textBytes(identity.groups),
+          ...(identity.extras === undefined ? [] : uint(identity.extras.length, 2)),
+          ...(identity.extras ?? []).flatMap(({ key, values }) => [...counted(utf8(key)), ...textBytes(values)]),
         ];
   return [
     ...[head.method.length, ...latin1(head.method)],
@@ -214,6 +228,10 @@ function requestBytes(head: RequestHead): number[] {
 
 function headerBytes(headers: RawHeaders): number[] {
   return [...uint(headers.length / 2, 2), ...headers.flatMap((part) => counted(latin1(part)))];
+}
+
+function textBytes(texts: readonly string[]): number[] {
+  return [...uint(texts.length, 2), ...texts.flatMap((text) => counted(utf8(text)))];
 }
 
 function counted(bytes: readonly number[]): number[] {

@@ -13,7 +13,7 @@ import { encode } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
 import type { RequestHead } from '../wire/head.ts';
 import { Session, type SessionEnd, type SessionOptions } from './session.ts';
-import { VERSIONS } from './settings.ts';
+import { EXTRAS, VERSIONS } from './settings.ts';
 import type { Stream } from './stream.ts';
 
 export interface AgentSessionEvents {
@@ -102,6 +102,9 @@ export class AgentSession {
   }
 
   #receiveOpen({ streamId, isEnd, head }: Extract<Frame, { type: typeof FrameType.Open }>): void {
+    if (head.identity?.extras !== undefined && !this.hasFeature(EXTRAS)) {
+      throw new ProtocolError('an identity with extras without the feature extras');
+    }
     this.session.streams.see(streamId);
     const trouble = this.#cannotAdmit(streamId);
     if (trouble !== undefined) {

@@ -6,7 +6,7 @@ import type { Frame } from '../wire/frame.ts';
 import type { RequestHead } from '../wire/head.ts';
 import { MAX_STREAM_ID } from '../wire/limits.ts';
 import { Session, type SessionEnd, type SessionOptions } from './session.ts';
-import { choose, DEFLATE } from './settings.ts';
+import { choose, DEFLATE, EXTRAS } from './settings.ts';
 import type { Stream } from './stream.ts';
 
 /** Free workers of one pool that a gateway believes in. */
@@ -76,7 +76,7 @@ export class GatewaySession {
     const pool = head.isLongRunning ? 'longRunning' : 'ordinary';
     if (!this.hasRoom(pool) || this.session.streams.lastId >= MAX_STREAM_ID) return undefined;
     const streamId = this.session.streams.lastId + 1;
-    const frame = encode({ type: FrameType.Open, streamId, isEnd, head });
+    const frame = encode({ type: FrameType.Open, streamId, isEnd, head: this.#sendable(head) });
     if (!this.session.budget.reserve()) return undefined;
     this.session.streams.see(streamId);
     const stream = this.session.admit(streamId, 'local');
@@ -92,6 +92,13 @@ export class GatewaySession {
   configure(document: object): void {
     if (this.session.state === 'open' || this.session.state === 'draining')
       this.session.document(FrameType.Config, document);
+  }
+
+  /** Extras are left out for an agent that could not read them. */
+  #sendable(head: RequestHead): RequestHead {
+    if (head.identity?.extras === undefined || this.#features.includes(EXTRAS)) return head;
+    const { extras: _, ...identity } = head.identity;
+    return { ...head, identity };
   }
 
   #receive(frame: Frame): void {

@@ -10,8 +10,10 @@ export const CONNECT_PATH = '/agent/v1/connect';
 export const VERSIONS: readonly number[] = [1];
 /** The agent may send HEAD with DEFLATED. */
 export const DEFLATE = 'deflate';
+/** The gateway may send OPEN with the extras of an identity. */
+export const EXTRAS = 'extras';
 /** Optional features this program knows. */
-export const FEATURES: readonly string[] = [DEFLATE];
+export const FEATURES: readonly string[] = [DEFLATE, EXTRAS];
 /** HELLO, then WELCOME, each within this time of the upgrade. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000;
 

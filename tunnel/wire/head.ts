@@ -7,6 +7,9 @@ const MAX_DEADLINE_MS = 2 ** 32 - 1;
 const MIN_STATUS = 100;
 const MAX_STATUS = 599;
 
+/** Who OPEN speaks for. */
+const Who = { Nobody: 0, User: 1, UserWithExtras: 2 } as const;
+
 /** Flat list of header lines as they came: name, value, name, value. Never joined, never lower-cased. */
 export type RawHeaders = readonly string[];
 
@@ -16,6 +19,14 @@ export interface Identity {
   /** Empty when the hub knows none. */
   readonly uid: string;
   readonly groups: readonly string[];
+  /** Only there when there are some: each key once, each with a value. Only with the feature `extras`. */
+  readonly extras?: readonly Extra[];
+}
+
+/** What else is known of a user, by a key that whoever authenticated him chose. */
+export interface Extra {
+  readonly key: string;
+  readonly values: readonly string[];
 }
 
 /** What OPEN says. */
@@ -45,7 +56,9 @@ export interface ResponseHead {
 /**
  *   method      u8 length + bytes          traceId  u8 length + bytes
  *   path        u16 length + bytes         deadline u32 ms
- *   identity    u8: 0 none, 1 present; then user, uid: u16 length + UTF-8; groups: u16 count, each u16 length + UTF-8
+ *   identity    u8: 0 none, 1 present, 2 with extras; then user, uid: u16 length + UTF-8; groups: texts
+ *               2: u16 count of extras, each key: u16 length + UTF-8; values: texts
+ *   texts       u16 count, each u16 length + UTF-8
  *   headers     u16 count of lines, each name, value: u16 length + bytes
  * @throws RangeError for what the peer would refuse.
  */
@@ -53,12 +66,7 @@ export function encodeRequestHead(head: RequestHead): Uint8Array {
   if (!isRequestLine(head)) throw new RangeError('OPEN without a method or an absolute path');
   const writer = new ByteWriter(512 + head.path.length);
   writer.shortLatin1(head.method).shortLatin1(head.traceId).latin1(head.path).u32(deadlineOf(head));
-  if (head.identity === undefined) {
-    writer.u8(0);
-  } else {
-    writer.u8(1).utf8(head.identity.user).utf8(head.identity.uid).u16(head.identity.groups.length);
-    for (const group of head.identity.groups) writer.utf8(group);
-  }
+  writeIdentity(writer, head.identity);
   writeHeaders(writer, head.headers);
   return writer.bytes();
 }
@@ -126,16 +134,63 @@ function deadlineOf({ deadlineMs }: RequestHead): number {
   return deadlineMs === 0 ? 0 : Math.min(Math.max(Math.ceil(deadlineMs), 1), MAX_DEADLINE_MS);
 }
 
+function writeIdentity(writer: ByteWriter, identity: Identity | undefined): void {
+  if (identity === undefined) {
+    writer.u8(Who.Nobody);
+    return;
+  }
+  const { user, uid, groups, extras } = identity;
+  writer
+    .u8(extras === undefined ? Who.User : Who.UserWithExtras)
+    .utf8(user)
+    .utf8(uid);
+  writeTexts(writer, groups);
+  if (extras === undefined) return;
+  const trouble = extrasTrouble(extras);
+  if (trouble !== undefined) throw new RangeError(trouble);
+  writer.u16(extras.length);
+  for (const { key, values } of extras) writeTexts(writer.utf8(key), values);
+}
+
 function readIdentity(reader: ByteReader): Identity | undefined {
-  const present = reader.u8();
-  if (present === 0) return undefined;
-  if (present !== 1) throw new ProtocolError(`identity marker ${present}, allowed 0 or 1`);
+  const who = reader.u8();
+  if (who === Who.Nobody) return undefined;
+  if (who > Who.UserWithExtras) throw new ProtocolError(`identity marker ${who}, allowed 0 to 2`);
   const user = reader.utf8(reader.u16());
   const uid = reader.utf8(reader.u16());
+  const groups = readTexts(reader);
+  return who === Who.User ? { user, uid, groups } : { user, uid, groups, extras: readExtras(reader) };
+}
+
+function readExtras(reader: ByteReader): readonly Extra[] {
   const count = reader.u16();
-  const groups: string[] = [];
-  for (let index = 0; index < count; index++) groups.push(reader.utf8(reader.u16()));
-  return { user, uid, groups };
+  const extras: Extra[] = [];
+  for (let index = 0; index < count; index++) {
+    extras.push({ key: reader.utf8(reader.u16()), values: readTexts(reader) });
+  }
+  const trouble = extrasTrouble(extras);
+  if (trouble !== undefined) throw new ProtocolError(trouble);
+  return extras;
+}
+
+/** What would say the same in two ways. */
+function extrasTrouble(extras: readonly Extra[]): string | undefined {
+  if (extras.length === 0) return 'an identity with extras that has none';
+  if (extras.some(({ values }) => values.length === 0)) return 'an extra without a value';
+  if (new Set(extras.map(({ key }) => key)).size < extras.length) return 'an extra that is said twice';
+  return undefined;
+}
+
+function writeTexts(writer: ByteWriter, texts: readonly string[]): void {
+  writer.u16(texts.length);
+  for (const text of texts) writer.utf8(text);
+}
+
+function readTexts(reader: ByteReader): readonly string[] {
+  const count = reader.u16();
+  const texts: string[] = [];
+  for (let index = 0; index < count; index++) texts.push(reader.utf8(reader.u16()));
+  return texts;
 }
 
 function writeHeaders(writer: ByteWriter, headers: RawHeaders): void {

@@ -18,6 +18,12 @@ function hex(text: string): Uint8Array {
   return Buffer.from(text.replaceAll(' ', ''), 'hex');
 }
 
+/** In hex: of user `j`, without uid and groups. */
+function openWithExtras(extras: string): string {
+  const payload = `01 47 00 0001 2f 00000000 02 0001 6a 0000 0000 ${extras} 0000`.replaceAll(' ', '');
+  return `${(payload.length / 2).toString(16).padStart(6, '0')} 02 00 00000001 ${payload}`;
+}
+
 /** The error of decoding; fails when there is none or another. */
 function troubleOf(message: Uint8Array): ProtocolError {
   try {
@@ -50,9 +56,13 @@ describe('tunnel/wire/decode', () => {
     ['OPEN with a relative path', '00000d 02 00 00000001 01 47 00 0001 2a 00000000 00 0000', ErrorCode.Protocol],
     [
       'OPEN with a strange identity marker',
-      '00000d 02 00 00000001 01 47 00 0001 2f 00000000 02 0000',
+      '00000d 02 00 00000001 01 47 00 0001 2f 00000000 03 0000',
       ErrorCode.Protocol,
     ],
+    ['OPEN with extras that are none', openWithExtras('0000'), ErrorCode.Protocol],
+    ['OPEN with an extra without values', openWithExtras('0001 0001 61 0000'), ErrorCode.Protocol],
+    ['OPEN with an extra said twice', openWithExtras('0002 0001 61 0001 0000 0001 61 0001 0000'), ErrorCode.Protocol],
+    ['OPEN with fewer extras than it says', openWithExtras('0002 0001 61 0001 0000'), ErrorCode.Protocol],
     ['RESET without a code', '000003 04 00 00000001 000000', ErrorCode.Protocol],
     ['RESET whose text is not UTF-8', '000005 04 00 00000001 00000001 ff', ErrorCode.Protocol],
     ['HELLO that is not JSON', '000001 0a 00 00000000 7b', ErrorCode.Protocol],

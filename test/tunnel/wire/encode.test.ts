@@ -119,15 +119,23 @@ describe('tunnel/wire/encode', () => {
       fc.string({ unit: 'binary', maxLength: 20 }),
       fc.constantFrom('', '\ud800', '\ufeff', '\u010a', 'é', 'x'.repeat(256), 'x'.repeat(40_000), 'x'.repeat(70_000)),
     );
+    const extra = fc.record({ key: text, values: fc.array(text, { maxLength: 3 }) });
+    const extras = fc.array(extra, { maxLength: 3 });
     const any: fc.Arbitrary<Frame> = fc.oneof(
       fc
         .record({
           method: text,
           path: text.map((rest) => `/${rest}`),
           headers: fc.array(text, { maxLength: 6 }),
-          identity: fc.option(fc.record({ user: text, uid: text, groups: fc.array(text, { maxLength: 4 }) }), {
-            nil: undefined,
-          }),
+          identity: fc.option(
+            fc.record(
+              { user: text, uid: text, groups: fc.array(text, { maxLength: 4 }), extras },
+              { requiredKeys: ['user', 'uid', 'groups'] },
+            ),
+            {
+              nil: undefined,
+            },
+          ),
           traceId: text,
         })
         .map(open),

@@ -17,12 +17,18 @@ const headers = fc
   .map((lines) => lines.flat());
 const reason = { streamId, code: u32, detail: unicode(40) };
 
+const extra = fc.record({ key: unicode(12), values: fc.array(unicode(12), { minLength: 1, maxLength: 3 }) });
+const extras = fc.uniqueArray(extra, { selector: ({ key }) => key, minLength: 1, maxLength: 3 });
+
 const requestHead: fc.Arbitrary<RequestHead> = fc.record({
   method: latin1({ minLength: 1, maxLength: 12 }),
   path: latin1({ maxLength: 60 }).map((rest) => `/${rest}`),
   headers,
   identity: fc.option(
-    fc.record({ user: unicode(20), uid: unicode(20), groups: fc.array(unicode(12), { maxLength: 5 }) }),
+    fc.record(
+      { user: unicode(20), uid: unicode(20), groups: fc.array(unicode(12), { maxLength: 5 }), extras },
+      { requiredKeys: ['user', 'uid', 'groups'] },
+    ),
     {
       nil: undefined,
     },

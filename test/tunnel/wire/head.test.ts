@@ -40,6 +40,32 @@ describe('tunnel/wire/head', () => {
     expect(decodeRequestHead(encodeRequestHead({ ...HEAD, identity: empty }), 0).identity).to.deep.equal(empty);
   });
 
+  it('carries extras, each key once and with its values in order, and nothing where there are none', () => {
+    const extras = [
+      { key: 'example.com/scopes', values: ['b', 'a', 'a', ''] },
+      { key: '1', values: ['\u00fc'] },
+      { key: '__proto__', values: ['x'] },
+    ];
+    const identity = { user: 'jane', uid: '7', groups: ['dev'], extras };
+    expect(decodeRequestHead(encodeRequestHead({ ...HEAD, identity }), 0)).to.deep.equal({ ...HEAD, identity });
+    const decoded = decodeRequestHead(encodeRequestHead(HEAD), 0);
+    expect(decoded.identity).to.not.have.property('extras');
+  });
+
+  for (const [what, extras] of Object.entries({
+    'no extra': [],
+    'an extra without values': [{ key: 'a', values: [] }],
+    'an extra said twice': [
+      { key: 'a', values: ['1'] },
+      { key: 'a', values: ['2'] },
+    ],
+  })) {
+    it(`does not send extras that are ${what}`, () => {
+      const identity = { user: 'jane', uid: '', groups: [], extras };
+      expect(() => encodeRequestHead({ ...HEAD, identity })).to.throw(RangeError, 'extra');
+    });
+  }
+
   it('carries response heads and trailers', () => {
     const head = { status: 103, headers: ['Link', '</x>'] };
     expect(decodeResponseHead(encodeResponseHead(head), 0)).to.deep.equal(head);
