@@ -12,7 +12,7 @@ import type { AgentConfig } from './flags.ts';
 import { Health } from './health.ts';
 import { defaultSettings, Limits, MAX_LONG_RUNNING_REQUESTS, sessionSettings } from './limits.ts';
 import { type AgentGauges, AgentMetrics } from './metrics.ts';
-import { probe } from './probe.ts';
+import { probe, probeIdentity } from './probe.ts';
 import { Server } from './serve.ts';
 import type { WorkerPools } from './session-slots.ts';
 import { Upstream } from './upstream.ts';
@@ -115,8 +115,8 @@ function assemble(config: AgentConfig, log: Logger) {
   });
   const health = new Health({
     probe: (signal) =>
-      probe({ ...asking, timeoutMs: PROBE_TIMEOUT_MS, impersonates: () => doesImpersonate(limits) }, signal),
-    lastAnswerMs: () => server.lastAnswerMs,
+      probe({ ...asking, timeoutMs: PROBE_TIMEOUT_MS, identity: () => probeIdentity(limits.current.access) }, signal),
+    lastAnswerMs: () => (needsProbes(limits) ? undefined : server.lastAnswerMs),
     intervalMs: () => limits.current.health.intervalMs,
     counts: () => ({ ...workOf(pools), upstreamErrors: metrics.upstreamErrors }),
     send: (report) => dialer.ready?.health(report),
@@ -138,8 +138,9 @@ function assemble(config: AgentConfig, log: Logger) {
   return { dialer, health, upstream, metrics, limits, pools, budget, gateway };
 }
 
-function doesImpersonate({ current }: Limits): boolean {
-  return current.access.mode === 'Impersonate';
+/** Users without extras show nothing of those who have some. */
+function needsProbes({ current }: Limits): boolean {
+  return current.access.extras.length > 0;
 }
 
 /** One attempt after another: files, then the WebSocket. */

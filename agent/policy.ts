@@ -1,4 +1,5 @@
 import type { AccessSettings } from '../crds/access-settings.ts';
+import { canPassAsExtra } from '../crds/extra-keys.ts';
 import { readOnlyTrouble } from '../tunnel/read-only.ts';
 import { crossing, headerOf, headerTrouble } from '../tunnel/request-headers.ts';
 import { pathTrouble } from '../tunnel/request-path.ts';
@@ -74,7 +75,7 @@ function identityDenial(identity: Identity | undefined, access: AccessSettings):
   if (user.startsWith(RESERVED_PREFIX)) return `user ${quoted(user)} is reserved: system: users never pass a tunnel`;
   const reserved = groups.find((group) => group.startsWith(RESERVED_PREFIX) && group !== AUTHENTICATED);
   if (reserved !== undefined) return `group ${quoted(reserved)} is reserved: system: groups never pass a tunnel`;
-  return unnamed(identity, access);
+  return unnamed(identity, access) ?? extrasDenial(identity, access);
 }
 
 /** Whom spec.access.impersonate leaves out: the gateway sends none of them. */
@@ -83,6 +84,17 @@ function unnamed({ user, groups }: Identity, access: AccessSettings): string | u
   const other = groups.find((group) => group !== AUTHENTICATED && !access.groups.includes(group));
   if (access.groups.length === 0 || other === undefined) return undefined;
   return `group ${quoted(other)} does not pass this tunnel`;
+}
+
+/** Whoever may impersonate extras may claim anything by them: only what the tunnel names, and never what is Kubernetes' own. */
+function extrasDenial({ extras = [] }: Identity, access: AccessSettings): string | undefined {
+  for (const { key, values } of extras) {
+    if (!canPassAsExtra(key)) return `extra ${quoted(key)} is reserved: such keys never pass a tunnel`;
+    if (!access.extras.includes(key)) return `extra ${quoted(key)} does not pass this tunnel`;
+    if (!values.every((value) => HEADER_SAFE.test(value)))
+      return `extra ${quoted(key)} cannot be sent: its values are visible ASCII`;
+  }
+  return undefined;
 }
 
 function quoted(text: string): string {

@@ -1,7 +1,9 @@
-import { PROBE_USER } from '../crds/access-settings.ts';
+import { type AccessSettings, PROBE_USER } from '../crds/access-settings.ts';
+import { canPassAsExtra } from '../crds/extra-keys.ts';
 import type { Clock } from '../process/clock.ts';
 import { describeError } from '../process/redact.ts';
-import type { RawHeaders } from '../tunnel/wire/head.ts';
+import type { Identity, RawHeaders } from '../tunnel/wire/head.ts';
+import { identityHeaders } from './outgoing-headers.ts';
 import type { Upstream } from './upstream.ts';
 import { codeOf, connectSentence } from './upstream-trouble.ts';
 
@@ -23,8 +25,8 @@ export interface ProbeOptions {
   /** The agent's own token. */
   readonly token: () => Promise<string>;
   readonly onUnauthorized: () => void;
-  /** Whether users' requests do. */
-  readonly impersonates: () => boolean;
+  /** As whom it asks; undefined: as itself, as users do. */
+  readonly identity: () => Identity | undefined;
   readonly clock: Clock;
   readonly timeoutMs: number;
 }
@@ -52,13 +54,9 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
       onUnauthorized();
       return say(false, 'CredentialRefused', "the API server does not accept the agent's service account token");
     }
-    const version = await ask(
-      options,
-      '/version',
-      options.impersonates() ? ['Impersonate-User', PROBE_USER] : [],
-      signal,
-    );
-    if (version.status === 403 && version.body.includes('cannot impersonate')) return say(false, ...NO_IMPERSONATION);
+    const identity = options.identity();
+    const version = await ask(options, '/version', identity === undefined ? [] : identityHeaders(identity), signal);
+    if (version.status === 403 && version.body.includes('cannot impersonate')) return say(false, ...denied(version));
     const kubernetesVersion = gitVersionOf(version.body);
     if (ready.status === 200) return say(true, 'Healthy', 'the API server is ready', kubernetesVersion);
     // Who may not ask for readiness can still see that the server answers.
@@ -79,11 +77,24 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
   }
 }
 
+/** As whom an agent asks: somebody with every extra that a user may have; undefined: users act as the agent, and so does it. */
+export function probeIdentity({ mode, extras }: AccessSettings): Identity | undefined {
+  if (mode === 'Agent') return undefined;
+  const known = extras.filter(canPassAsExtra).map((key) => ({ key, values: [PROBE_USER] }));
+  return { user: PROBE_USER, uid: '', groups: [], ...(known.length === 0 ? {} : { extras: known }) };
+}
+
 /** Reason and sentence. */
-const NO_IMPERSONATION: readonly [string, string] = [
-  'ImpersonationDenied',
-  "the agent's service account may not impersonate users, so every request is refused: restore its ClusterRoleBinding to clustertunnel-agent",
-];
+function denied({ body }: Answer): [string, string] {
+  const [, extra] = /resource \\?"(userextras\/[^"\\]+)/.exec(body) ?? [];
+  if (extra === undefined) return ['ImpersonationDenied', NO_USERS];
+  const remedy = `give it that right as config/extras does, or take the key out of spec.access.impersonate.extras`;
+  const effect = 'so users who have this extra are refused';
+  return ['ImpersonationDenied', `the agent's service account may not impersonate ${extra}, ${effect}: ${remedy}`];
+}
+
+const NO_USERS =
+  "the agent's service account may not impersonate users, so every request is refused: restore its ClusterRoleBinding to clustertunnel-agent";
 
 /** Reason and sentence. */
 function troubleOf(error: unknown, { upstream, timeoutMs }: ProbeOptions): [string, string] {

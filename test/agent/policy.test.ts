@@ -145,6 +145,35 @@ describe('agent/policy', () => {
     expect(denial({ ...GET, ...identity({ groups: ['ops'] }) }, access)).to.include('group "ops" does not pass');
   });
 
+  const extra = (key: string, ...values: string[]) => identity({ extras: [{ key, values }] });
+
+  it('lets extras pass that the tunnel names', () => {
+    const access = { ...UNSAID_ACCESS, extras: ['example.com/scopes'] };
+    expect(denial({ ...GET, ...extra('example.com/scopes', 'a', 'b c') }, access)).to.equal(undefined);
+    expect(denial({ ...GET, ...extra('team', 'a') }, access)).to.include('extra "team" does not pass');
+    expect(denial({ ...GET, ...extra('example.com/scopes', 'a') }, UNSAID_ACCESS)).to.include('does not pass');
+    expect(denial({ ...GET, ...extra('example.com/scopes', 'a') }, { ...access, mode: 'Agent' })).to.include(
+      'acts as its agent',
+    );
+  });
+
+  for (const key of [
+    ...['authentication.kubernetes.io/credential-id', 'Authentication.Kubernetes.io/x', 'x.k8s.io/a', 'k8s.io/a'],
+    ...['a%2Fb', 'Team', '', 'a:b', 'a\r\nb', 'a b'],
+  ]) {
+    it(`denies the extra ${JSON.stringify(key)}, even if an old tunnel names it`, () => {
+      const access = { ...UNSAID_ACCESS, extras: [key] };
+      expect(denial({ ...GET, ...extra(key, 'x') }, access)).to.include('reserved');
+    });
+  }
+
+  for (const value of ['', 'a ', 'a\r\nImpersonate-Group: system:masters', 'ü', '\0']) {
+    it(`denies an extra with the value ${JSON.stringify(value)}`, () => {
+      const access = { ...UNSAID_ACCESS, extras: ['team'] };
+      expect(denial({ ...GET, ...extra('team', 'a', value) }, access)).to.include('visible ASCII');
+    });
+  }
+
   it('refuses what is not reading where the tunnel is read-only, whatever the gateway let in', () => {
     expect(denial(GET, READ_ONLY)).to.equal(undefined);
     expect(denial({ ...GET, method: 'DELETE' }, READ_ONLY)).to.include('deletecollection pods');
@@ -159,6 +188,14 @@ describe('agent/policy', () => {
       fc.string({ unit: 'binary-ascii', maxLength: 12 }),
       fc.constantFrom('system:masters', 'jane', 'Impersonate-User', 'Connection', 'authorization', 'X-Remote-User', ''),
     );
+    const extras = fc.array(
+      fc.record({
+        key: fc.oneof(fc.constantFrom('team', 'authentication.kubernetes.io/pod-name'), texts),
+        values: fc.array(texts, { maxLength: 2 }),
+      }),
+      { maxLength: 1 },
+    );
+    const access = { ...UNSAID_ACCESS, extras: ['team', 'authentication.kubernetes.io/pod-name'] };
     const upgrade = fc.constantFrom([], ['Upgrade', 'websocket'], ['upgrade', 'SPDY/3.1']);
     const heads = fc.record({
       headers: fc
@@ -166,17 +203,21 @@ describe('agent/policy', () => {
         .map(([lines, asked]) => [...lines.flat(), ...asked]),
       isUpgrade: fc.boolean(),
       isLongRunning: fc.boolean(),
-      identity: fc.option(fc.record({ user: texts, uid: texts, groups: fc.array(texts, { maxLength: 3 }) }), {
+      identity: fc.option(fc.record({ user: texts, uid: texts, groups: fc.array(texts, { maxLength: 3 }), extras }), {
         nil: undefined,
       }),
     });
     fc.assert(
       fc.property(heads, (change) => {
         const head = { ...GET, ...change };
-        if (denial(head, UNSAID_ACCESS) !== undefined || head.identity === undefined) return;
+        if (denial(head, access) !== undefined || head.identity === undefined) return;
         const sent = outgoingHeaders(head, head.identity, 'token');
         expect(valuesOf(sent, 'impersonate-user')).to.deep.equal([head.identity.user]);
         expect(valuesOf(sent, 'impersonate-group')).to.deep.equal(head.identity.groups);
+        const named = sent.filter((_, at) => at % 2 === 0).filter((name) => /^impersonate-extra-/i.test(name));
+        const teams = head.identity.extras.flatMap(({ values }) => values);
+        expect(valuesOf(sent, 'impersonate-extra-team')).to.deep.equal(teams);
+        expect(named).to.have.length(teams.length);
         expect(valuesOf(sent, 'authorization')).to.deep.equal(['Bearer token']);
         expect(valuesOf(sent, 'connection')).to.deep.equal(head.isUpgrade ? ['Upgrade'] : []);
         expect(valuesOf(sent, 'upgrade')).to.have.length(head.isUpgrade ? 1 : 0);
@@ -214,6 +255,19 @@ describe('agent/outgoing-headers', () => {
     expect(sent).to.deep.equal([
       ...['Accept', 'x', 'X-Trace-ID', 'mine', 'Authorization', 'Bearer secret'],
       ...['Impersonate-User', 'jane', 'Impersonate-Uid', 'u', 'Impersonate-Group', 'a', 'Impersonate-Group', 'b'],
+    ]);
+  });
+
+  it('says extras last, a line a value, with what no field name can hold percent-encoded', () => {
+    const extras = [
+      { key: 'example.com/scopes', values: ['read', 'write'] },
+      { key: "a_b-c%(d)'", values: ['x'] },
+    ];
+    const headers = outgoingHeaders(GET, { ...JANE, extras }, 't');
+    expect(headers.slice(headers.indexOf('Impersonate-User'))).to.deep.equal([
+      ...['Impersonate-User', 'jane'],
+      ...['Impersonate-Extra-example.com%2Fscopes', 'read', 'Impersonate-Extra-example.com%2Fscopes', 'write'],
+      ...["Impersonate-Extra-a_b-c%25%28d%29'", 'x'],
     ]);
   });
 

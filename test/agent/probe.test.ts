@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import { probe } from '../../agent/probe.ts';
+import { probe, probeIdentity } from '../../agent/probe.ts';
 import { Upstream } from '../../agent/upstream.ts';
+import { type AccessSettings, UNSAID_ACCESS } from '../../crds/access-settings.ts';
 import { parseHealthReport } from '../../crds/health-report.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { StubUpstream } from '../support/stub-upstream.ts';
@@ -24,14 +25,12 @@ describe('agent/probe', () => {
     await stub.close();
   });
 
-  const ask = (signal = NEVER, impersonates = true) => {
+  const ask = (signal = NEVER, access: Partial<AccessSettings> = {}) => {
+    const identity = () => probeIdentity({ ...UNSAID_ACCESS, ...access });
     const onUnauthorized = () => {
       unauthorized += 1;
     };
-    return probe(
-      { upstream, token: async () => 'own', onUnauthorized, impersonates: () => impersonates, clock, timeoutMs: 5_000 },
-      signal,
-    );
+    return probe({ upstream, token: async () => 'own', onUnauthorized, identity, clock, timeoutMs: 5_000 }, signal);
   };
   /** Answers /readyz and /version. */
   const answers = (readyz: number, version: number) => {
@@ -60,7 +59,7 @@ describe('agent/probe', () => {
 
   it('asks as the agent itself where users do', async () => {
     answers(200, 200);
-    expect(await ask(NEVER, false)).to.include({ isHealthy: true });
+    expect(await ask(NEVER, { mode: 'Agent', extras: ['example.com/scopes'] })).to.include({ isHealthy: true });
     expect(JSON.stringify(stub.received)).to.not.match(/impersonate/i);
   });
 
@@ -75,6 +74,22 @@ describe('agent/probe', () => {
     expect(result).to.include({ isHealthy: false, reason: 'ImpersonationDenied' });
     expect(result.message).to.match(/may not impersonate users.*ClusterRoleBinding/);
     expect(stub.last.rawHeaders).to.include('clustertunnel:probe');
+  });
+
+  it('takes the way of a user who has every extra that may pass: without the right to them nothing is healthy', async () => {
+    stub.answer = (request, response) => {
+      const extra = request.headers['impersonate-extra-example.com%2fscopes'];
+      if (extra === undefined) return response.end('{"gitVersion":"v1.34.1"}');
+      const resource = 'resource "userextras/example.com/scopes" in API group "authentication.k8s.io"';
+      const message = `userextras "${extra}" is forbidden: User "agent" cannot impersonate ${resource}`;
+      return response.writeHead(403).end(JSON.stringify({ kind: 'Status', message }));
+    };
+    const result = await ask(NEVER, { extras: ['example.com/scopes', 'authentication.kubernetes.io/credential-id'] });
+    expect(result).to.include({ isHealthy: false, reason: 'ImpersonationDenied' });
+    expect(result.message).to.include('may not impersonate userextras/example.com/scopes, so users who have');
+    expect(result.message).to.include('config/extras');
+    expect(stub.last.rawHeaders.join()).to.not.include('kubernetes.io');
+    expect(await ask()).to.include({ isHealthy: true });
   });
 
   it('says why the server cannot be reached', async () => {
