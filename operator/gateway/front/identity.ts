@@ -1,12 +1,13 @@
 import { type AccessSettings, UNSAID_ACCESS } from '../../../crds/access-settings.ts';
-import type { Identity } from '../../../tunnel/wire/head.ts';
+import { canPassAsExtra } from '../../../crds/extra-keys.ts';
+import type { Extra, Identity } from '../../../tunnel/wire/head.ts';
 
 /** Who somebody is to the hub: what TokenReview says. */
 export interface HubUser {
   readonly username: string;
   readonly uid: string;
   readonly groups: readonly string[];
-  /** Passed to SubjectAccessReview only, never to a target. */
+  /** Told to SubjectAccessReview; to a target only what its tunnel names. */
   readonly extra: Readonly<Record<string, readonly string[]>>;
   /** The name of who asks to act as him (`--as`), for the audit line; undefined: he asks himself. */
   readonly impersonatedBy?: string;
@@ -22,17 +23,17 @@ const HEADER_SAFE = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
 
 /** Beside 64 KiB of headers and path this must fit into OPEN (MAX_HEAD_BYTES, 80 KiB). */
 const MAX_IDENTITY_BYTES = 14 * 1024;
-/** Length that stands before each name on the wire. */
+/** Length that stands before each name on the wire, and count before the values of an extra. */
 const PREFIX_BYTES = 2;
 
-type Names = Pick<AccessSettings, 'userPrefix' | 'groupPrefix' | 'users' | 'groups'>;
+type Names = Pick<AccessSettings, 'userPrefix' | 'groupPrefix' | 'users' | 'groups' | 'extras'>;
 
 export type MappedIdentity = { readonly identity: Identity } | { readonly refusal: string };
 
 /**
  * Who a hub user is at the target. Service accounts of the hub become clustertunnel:hub:<namespace>:<name>, because the
  * target has service accounts of the same names; users and groups of `system:` never pass, except system:authenticated:
- * neither as the hub names them nor as the tunnel's prefixes make them.
+ * neither as the hub names them nor as the tunnel's prefixes make them. Of his extras only those pass that the tunnel names.
  */
 export function identityAtTarget(user: HubUser, access: Names = UNSAID_ACCESS): MappedIdentity {
   const account = SERVICE_ACCOUNT.exec(user.username);
@@ -52,11 +53,29 @@ export function identityAtTarget(user: HubUser, access: Names = UNSAID_ACCESS): 
   if (user.username === '' || unsafe !== undefined) {
     return { refusal: `the name ${JSON.stringify(unsafe ?? name)} cannot be sent to a target: visible ASCII only` };
   }
-  const bytes = [name, user.uid, ...groups].reduce((sum, text) => sum + text.length + PREFIX_BYTES, 0);
-  if (bytes > MAX_IDENTITY_BYTES) {
-    return { refusal: `the names of user and groups have ${bytes} bytes, allowed ${MAX_IDENTITY_BYTES}` };
+  const extras = extrasAtTarget(user, access);
+  const strange = extras.find(({ values }) => !values.every((value) => HEADER_SAFE.test(value)));
+  if (strange !== undefined) {
+    return {
+      refusal: `extra ${JSON.stringify(strange.key)} cannot be sent to a target: its values are not visible ASCII`,
+    };
   }
-  return { identity: { user: name, uid: user.uid, groups } };
+  return bounded({ user: name, uid: user.uid, groups, ...(extras.length === 0 ? {} : { extras }) });
+}
+
+function bounded(identity: Identity): MappedIdentity {
+  const { user, uid, groups, extras = [] } = identity;
+  const ofExtras = extras.flatMap(({ key, values }) => [key, '', ...values]);
+  const bytes = [user, uid, ...groups, ...ofExtras].reduce((sum, text) => sum + text.length + PREFIX_BYTES, 0);
+  if (bytes <= MAX_IDENTITY_BYTES) return { identity };
+  return { refusal: `the names of user, groups and extras have ${bytes} bytes, allowed ${MAX_IDENTITY_BYTES}` };
+}
+
+/** The tunnel may be older than the rule of what it may name. */
+function extrasAtTarget({ extra }: HubUser, { extras }: Names): readonly Extra[] {
+  return Object.entries(extra)
+    .map(([key, values]) => ({ key, values }))
+    .filter(({ key, values }) => extras.includes(key) && canPassAsExtra(key) && values.length > 0);
 }
 
 /** undefined: it stays at the hub. */

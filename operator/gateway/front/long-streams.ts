@@ -130,9 +130,12 @@ export class LongStreams {
   }
 }
 
-/** Who somebody is at the target; in which order his groups are told means nothing. */
+/** Who somebody is at the target; in which order his groups and extras are told means nothing. */
 function settled({ identity }: Allowed) {
-  return identity === undefined ? undefined : { ...identity, groups: [...identity.groups].sort() };
+  if (identity === undefined) return undefined;
+  const { groups, extras = [] } = identity;
+  const byKey = Object.fromEntries(extras.map(({ key, values }) => [key, [...values].sort()]));
+  return { ...identity, groups: [...groups].sort(), extras: byKey };
 }
 
 /** Why what was let in may not go on; undefined while it may. */

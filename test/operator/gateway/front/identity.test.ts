@@ -11,7 +11,7 @@ const user = (username: string, groups: readonly string[] = [], uid = ''): HubUs
 });
 
 describe('operator/gateway/front/identity', () => {
-  it('takes a user over as he is, without extras', () => {
+  it('takes a user over as he is, without extras that the tunnel does not name', () => {
     const extra = { 'authentication.kubernetes.io/credential-id': ['x'], scopes: ['all'] };
     expect(identityAtTarget({ ...user('alice', ['dev'], 'u-1'), extra })).to.deep.equal({
       identity: { user: 'alice', uid: 'u-1', groups: ['dev'] },
@@ -125,6 +125,82 @@ describe('operator/gateway/front/identity', () => {
       .to.have.property('refusal')
       .that.contains('14336');
     expect(identityAtTarget(user('u', Array(290).fill('x'.repeat(46))))).to.have.property('identity');
+  });
+
+  const known = (extra: HubUser['extra'], extras: readonly string[]) =>
+    identityAtTarget({ ...user('alice'), extra }, { ...UNSAID_ACCESS, extras });
+
+  it('lets those extras pass that are named, with their values as they came', () => {
+    const extra = { 'example.com/scopes': ['b', 'a', 'a b'], team: ['x'], none: [], other: ['y'] };
+    expect(known(extra, ['example.com/scopes', 'none', 'constructor', 'team'])).to.deep.equal({
+      identity: {
+        user: 'alice',
+        uid: '',
+        groups: [],
+        extras: [
+          { key: 'example.com/scopes', values: ['b', 'a', 'a b'] },
+          { key: 'team', values: ['x'] },
+        ],
+      },
+    });
+    expect(known({ Team: ['x'] }, ['team'])).to.deep.equal({ identity: { user: 'alice', uid: '', groups: [] } });
+  });
+
+  for (const key of [
+    'authentication.kubernetes.io/credential-id',
+    'Authentication.Kubernetes.IO/credential-id',
+    'kubernetes.io/x',
+    'a.b.k8s.io/x',
+    'k8s.io/',
+    'a%2fb',
+    'a b',
+    '',
+  ]) {
+    it(`keeps the extra ${JSON.stringify(key)} at the hub, even if an old tunnel names it`, () => {
+      const mapped = known({ [key]: ['x'], team: ['y'] }, [key, 'team']);
+      expect(mapped)
+        .to.have.nested.property('identity.extras')
+        .that.deep.equals([{ key: 'team', values: ['y'] }]);
+    });
+  }
+
+  for (const value of ['', ' a', 'a\r\nImpersonate-Group: system:masters', 'ü', 'a\tb', 'a\0']) {
+    it(`refuses who has an extra with the value ${JSON.stringify(value)}, if it should pass`, () => {
+      expect(known({ team: ['fine', value] }, ['team']))
+        .to.have.property('refusal')
+        .that.includes('extra "team"');
+      expect(known({ team: ['fine', value] }, [])).to.have.property('identity');
+    });
+  }
+
+  it('refuses extras that are too long together', () => {
+    expect(known({ team: Array(300).fill('x'.repeat(46)) }, ['team']))
+      .to.have.property('refusal')
+      .that.contains('14336');
+    expect(known({ team: Array(290).fill('x'.repeat(46)) }, ['team'])).to.have.property('identity');
+  });
+
+  it('property: no extra passes that is not named, and what passes is fit for a header', () => {
+    const key = fc.oneof(
+      fc.string(),
+      fc.constantFrom('team', 'example.com/scopes', 'authentication.kubernetes.io/pod'),
+    );
+    const extra = fc.dictionary(key, fc.array(fc.oneof(fc.string(), fc.constant('x')), { maxLength: 3 }));
+    fc.assert(
+      fc.property(extra, fc.array(key), (all, named) => {
+        const mapped = known(all, named);
+        if ('refusal' in mapped) return;
+        for (const { key: passed, values } of mapped.identity.extras ?? []) {
+          expect(named).to.include(passed);
+          expect(passed)
+            .to.match(/^[a-z0-9._/-]+$/)
+            .and.to.not.match(/(^|\.)(kubernetes|k8s)\.io\//);
+          expect(values).to.deep.equal(all[passed]);
+          for (const value of values) expect(value).to.match(/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/);
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it('property: no identity is of the system, and each is fit for a header', () => {
