@@ -93,6 +93,45 @@ describe('tunnel-path/access', function () {
     }
   });
 
+  it('extras: those that are named arrive, and the agent does not rely on the gateway', async () => {
+    const extra = { 'example.com/scopes': ['read', 'write'], team: ['x'] };
+    path.gateway.reviewToken = async () => ({ authenticated: true, user: { username: 'jane', extra } });
+    await set({ extras: ['example.com/scopes'] });
+    const scopes = (value: string) => ['Impersonate-Extra-example.com%2Fscopes', value];
+    const { status, arrived } = await ask('GET', PODS);
+    expect({ status, arrived: arrived[0]?.slice(2) }).to.deep.equal({
+      status: 200,
+      arrived: ['Impersonate-User', 'jane', ...scopes('read'), ...scopes('write')],
+    });
+    const upgrade = await path.upgrade();
+    expect(upgrade.head).to.match(/^HTTP\/1\.1 101 /);
+    const { rawHeaders } = await path.upstream.upgraded();
+    expect(identityIn(rawHeaders).slice(4)).to.deep.equal([...scopes('read'), ...scopes('write')]);
+    upgrade.reset();
+    await set({ extras: ['team', 'example.com/scopes'] }, { extras: ['example.com/scopes'] });
+    const refused = await ask('GET', PODS);
+    expect(refused).to.deep.include({ status: 403, arrived: [] });
+    expect(refused.text).to.include('policy_denied');
+  });
+
+  it('extras: a named one that cannot be sent is refused, one that is not named does not matter', async () => {
+    const extra = { team: ['größe'] };
+    path.gateway.reviewToken = async () => ({ authenticated: true, user: { username: 'jane', extra } });
+    expect((await ask('GET', PODS)).status).to.equal(200);
+    await set({ extras: ['team'] });
+    const { status, text, arrived } = await ask('GET', PODS);
+    expect({ status, arrived }).to.deep.equal({ status: 403, arrived: [] });
+    expect(text).to.include('extra \\"team\\"');
+  });
+
+  it('mode Agent: no extras either', async () => {
+    const extra = { team: ['x'] };
+    path.gateway.reviewToken = async () => ({ authenticated: true, user: { username: 'jane', extra } });
+    await set({ mode: 'Agent', extras: ['team'] });
+    const { status, arrived } = await ask('GET', PODS);
+    expect({ status, arrived }).to.deep.equal({ status: 200, arrived: [['Authorization', 'Bearer agent-token']] });
+  });
+
   it('prefixes stand before the hub’s names, and not before what is ours to say', async () => {
     await set({ userPrefix: 'hub:', groupPrefix: 'hub/' });
     const { arrived } = await ask('GET', PODS);

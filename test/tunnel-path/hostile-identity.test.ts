@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { PROTOCOLS, whole } from '../support/gateway-fixture.ts';
+import { UNSAID_ACCESS } from '../../crds/access-settings.ts';
+import { PROTOCOLS, SETTINGS, whole } from '../support/gateway-fixture.ts';
 import { valuesOf } from '../support/stub-upstream.ts';
+import { until } from '../support/turns.ts';
 import { expectAlice, expectHarmless, type Hostile, HUB_TOKEN, head, knowAlice, PODS, upgrade } from './hostile.ts';
 import { identityIn, WholePath } from './whole-path.ts';
 
@@ -180,6 +182,13 @@ describe('tunnel-path/hostile-identity', function () {
   });
 
   describe('I9, I10: who somebody of the hub is at the target', () => {
+    /** The tunnel names these extras, at both ends. */
+    const name = async (extras: readonly string[]) => {
+      const settings = { ...SETTINGS, generation: 2, access: { ...UNSAID_ACCESS, extras } };
+      path.gateway.addTunnel('c1', { settings });
+      path.gateway.gateway.tunnelChanged('c1');
+      await until(() => path.agent.limits.current.generation === 2);
+    };
     const arrives = async (user: object) => {
       path.gateway.reviewToken = async () => ({ authenticated: true, user });
       const { status } = await whole(path.gateway.client('h2'), { path: PODS, token: HUB_TOKEN });
@@ -219,12 +228,44 @@ describe('tunnel-path/hostile-identity', function () {
       });
     }
 
+    const RESERVED = {
+      'authentication.kubernetes.io/credential-id': ['JTI=1'],
+      'Authentication.Kubernetes.IO/pod-name': ['web'],
+      'authentication.kubernetes.io%2fnode-name': ['n1'],
+      'policies.k8s.io/x': ['y'],
+      'a\r\nImpersonate-Group: system:masters\r\nx': ['y'],
+    };
+
     it('I10: extras stay at the hub, reserved ones too', async () => {
-      const extra = { 'authentication.kubernetes.io/credential-id': ['JTI=1'], scopes: ['all'] };
+      const extra = { ...RESERVED, scopes: ['all'] };
       expect(await arrives({ username: 'jane', extra })).to.deep.equal({
         status: 200,
         identity: ['Impersonate-User', 'jane'],
       });
+    });
+
+    it('I10: reserved extras stay at the hub though an old tunnel names them; others that it names arrive', async () => {
+      await name([...Object.keys(RESERVED), 'scopes']);
+      expect(await arrives({ username: 'jane', extra: { ...RESERVED, scopes: ['all'], more: ['x'] } })).to.deep.equal({
+        status: 200,
+        identity: ['Impersonate-User', 'jane', 'Impersonate-Extra-scopes', 'all'],
+      });
+    });
+
+    for (const value of ['all\r\nImpersonate-Group: system:masters', 'all\0', ' all', 'größe', '']) {
+      it(`I10: an extra with the value ${JSON.stringify(value)} does not pass, nor who has it`, async () => {
+        await name(['scopes']);
+        const refused = { status: 403, identity: [] };
+        expect(await arrives({ username: 'jane', extra: { scopes: [value] } })).to.deep.equal(refused);
+      });
+    }
+
+    it('I10: extras that a client brings without the right to them never arrive', async () => {
+      await name([...Object.keys(RESERVED), 'scopes']);
+      const lines = ['Impersonate-User: jane', 'Impersonate-Extra-scopes: all'];
+      await expectHarmless(path, { what: '', bytes: head(PODS, lines), answers: [403], arriving: 0 });
+      const alone = { what: '', bytes: upgrade(['Impersonate-Extra-scopes: all']), answers: [403], arriving: 0 };
+      await expectHarmless(path, alone);
     });
   });
 

@@ -1,8 +1,14 @@
 import { expect } from 'chai';
-import { PROTOCOLS, whole } from '../support/gateway-fixture.ts';
+import { UNSAID_ACCESS } from '../../crds/access-settings.ts';
+import { PROTOCOLS, SETTINGS, whole } from '../support/gateway-fixture.ts';
+import { until } from '../support/turns.ts';
 import { ALICE, identityIn, WholePath } from './whole-path.ts';
 
 const PODS = '/clusters/c1/api/v1/namespaces/default/pods';
+
+const withExtras = (generation: number, extras: readonly string[]) => {
+  return { ...SETTINGS, generation, access: { ...UNSAID_ACCESS, extras } };
+};
 
 describe('tunnel-path/impersonation', function () {
   this.timeout(60_000);
@@ -78,6 +84,27 @@ describe('tunnel-path/impersonation', function () {
   it('a service account of the hub is one of the hub at the target', async () => {
     const { arrived } = await ask({ 'Impersonate-User': 'system:serviceaccount:ci:bot' });
     expect(arrived.slice(0, 2)).to.deep.equal(['Impersonate-User', 'clustertunnel:hub:ci:bot']);
+  });
+
+  it('extras need a right of their own at the hub, and arrive if the tunnel names them', async () => {
+    path.gateway.addTunnel('c1', { settings: withExtras(2, ['example.com/scopes']) });
+    path.gateway.gateway.tunnelChanged('c1');
+    await until(() => path.agent.limits.current.generation === 2);
+    const headers = {
+      'Impersonate-User': 'jane',
+      'Impersonate-Extra-Example.com%2Fscopes': ['read', 'write'],
+      'Impersonate-Extra-team': 'x',
+    };
+    granted = ['jane', 'read', 'write', 'x'];
+    const refused = await ask({ ...headers, 'Impersonate-Extra-Example.com%2Fscopes': ['read', 'admin'] });
+    expect({ status: refused.status, arrived: refused.arrived }).to.deep.equal({ status: 403, arrived: [] });
+    expect(JSON.parse(refused.text).message).to.match(
+      /^userextras.authentication.k8s.io "admin" is forbidden: .* resource "userextras\/example.com\/scopes"/,
+    );
+    expect((await ask(headers)).arrived).to.deep.equal([
+      ...['Impersonate-User', 'jane', 'Impersonate-Group', 'system:authenticated'],
+      ...['Impersonate-Extra-example.com%2Fscopes', 'read', 'Impersonate-Extra-example.com%2Fscopes', 'write'],
+    ]);
   });
 
   it('upgrades too', async () => {

@@ -90,6 +90,28 @@ describe('tunnel-path/long-streams', function () {
         await isGone();
       });
 
+      it('go on when their extras are told in another order, and end when they are others', async () => {
+        const access = { ...UNSAID_ACCESS, extras: ['team', 'scopes'] };
+        path.gateway.addTunnel('c1', { settings: { ...SETTINGS, generation: 2, access } });
+        path.gateway.gateway.tunnelChanged('c1');
+        await until(() => path.agent.limits.current.generation === 2);
+        const known = (extra: object) => async () => ({ authenticated: true, user: { username: 'jane', extra } });
+        verdict = known({ team: ['a', 'b'], scopes: ['x'], other: ['1'] });
+        let isOver = false;
+        const over = ending(await open(client, `${PODS}?watch=true`)).finally(() => {
+          isOver = true;
+        });
+        verdict = known({ scopes: ['x'], other: ['2'], team: ['b', 'a'] });
+        await path.gateway.pass(EVERY_MS);
+        await until(() => reviews === 2);
+        verdict = known({ scopes: ['x'], team: ['b', 'c'] });
+        expect(isOver).to.equal(false);
+        await path.gateway.pass(EVERY_MS);
+        expect(await over).to.equal('clean');
+        expect(reviews).to.equal(3);
+        await isGone();
+      });
+
       it('end when the hub’s RBAC allows them no more', async () => {
         const over = ending(await open(client, `${PODS}/web/log?follow=true`));
         path.gateway.reviewAccess = async () => ({ allowed: false });
