@@ -1,4 +1,5 @@
 import { PROBE_USER } from '../../../crds/access-settings.ts';
+import { canPassAsExtra } from '../../../crds/extra-keys.ts';
 import type { DataObject, KubeObject } from '../../kube/objects.ts';
 import { RESOURCES } from '../../kube/objects.ts';
 import { AGENT_CLUSTER_ROLE, agentName, labelsOf, MANAGED_BY, MANAGED_BY_LABEL } from '../names.ts';
@@ -36,21 +37,29 @@ export function agentServiceAccount({ tunnel, namespace }: AgentPlace): KubeObje
   } as KubeObject;
 }
 
-/** Whom an agent may act as; empty lists: anybody. */
-export interface Narrowed {
+/** Whom an agent may act as; no users, no groups: anybody; no extras: none. */
+export interface Impersonated {
   readonly users: readonly string[];
   readonly groups: readonly string[];
+  readonly extras: readonly string[];
 }
 
 /** The role of one agent that may act as these only. Nobody but an administrator can make it: docs/decisions/0003. */
-export function narrowedClusterRole(tunnel: string, { users, groups }: Narrowed): KubeObject {
+export function ownClusterRole(tunnel: string, { users, groups, extras }: Impersonated): KubeObject {
   const only = (resource: string, names: readonly string[], own: string) => {
     const rule = { apiGroups: [''], resources: [resource], verbs: ['impersonate'] };
     return names.length === 0 ? rule : { ...rule, resourceNames: [...new Set([...names, own])] };
   };
   const { rules: [, ...others] = [], ...role } = agentClusterRole() as KubeObject & { rules?: object[] };
-  const rules = [only('users', users, PROBE_USER), only('groups', groups, 'system:authenticated'), ...others];
+  const named = [only('users', users, PROBE_USER), only('groups', groups, 'system:authenticated')];
+  const rules = [...named, ...extrasRules(extras), ...others];
   return { ...role, metadata: { ...role.metadata, name: agentName(tunnel) }, rules } as KubeObject;
+}
+
+/** A resource a key: RBAC has no wildcard for subresources. */
+function extrasRules(keys: readonly string[]): object[] {
+  const resources = [...new Set(keys.filter(canPassAsExtra))].map((key) => `userextras/${key}`);
+  return resources.length === 0 ? [] : [{ apiGroups: ['authentication.k8s.io'], resources, verbs: ['impersonate'] }];
 }
 
 /** What every agent may do: act as the user whose request it carries, and see whether its API server is well. */

@@ -6,7 +6,7 @@ import {
   agentNamespace,
   agentSecret,
   agentServiceAccount,
-  narrowedClusterRole,
+  ownClusterRole,
 } from './access.ts';
 import { agentDeployment } from './deployment.ts';
 
@@ -41,10 +41,10 @@ export function desired({ tunnel, spec, gateway, token }: DesiredInput): KubeObj
 export function manifest(input: DesiredInput): KubeObject[] {
   const { tunnel, spec } = input;
   const { impersonate } = spec.access;
-  const isNarrowed = impersonate.users.length > 0 || impersonate.groups.length > 0;
+  const isUsual = Object.values(impersonate).every((names) => names.length === 0);
   // The operator may hand out one role (docs/decisions/0003); who applies a manifest may make any.
-  if (!isNarrowed || spec.agent.placement !== 'Manual') return ranked([agentClusterRole(), ...desired(input)]);
-  const role = narrowedClusterRole(tunnel, impersonate);
+  if (isUsual || spec.agent.placement !== 'Manual') return ranked([agentClusterRole(), ...desired(input)]);
+  const role = ownClusterRole(tunnel, impersonate);
   const binding = agentClusterRoleBinding({ tunnel, namespace: spec.agent.namespace }, role.metadata.name);
   const objects = desired(input).map((object) => (object.kind === binding.kind ? binding : object));
   return ranked([role, ...objects]);

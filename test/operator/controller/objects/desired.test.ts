@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { parse, stringify } from 'yaml';
 import { specSchema } from '../../../../crds/schema.ts';
 import type { SpecInput } from '../../../../crds/types.ts';
-import { agentClusterRole } from '../../../../operator/controller/objects/access.ts';
+import { agentClusterRole, ownClusterRole } from '../../../../operator/controller/objects/access.ts';
 import { desired } from '../../../../operator/controller/objects/desired.ts';
 import type { KubeObject } from '../../../../operator/kube/objects.ts';
 import { type Leaf, leavesOf } from '../../../crds/spec-candidates.ts';
@@ -25,6 +25,7 @@ const NOT_IN_MANIFESTS: Readonly<Record<string, string>> = {
   'spec.access.groupPrefix': 'over the session',
   'spec.access.impersonate.users': 'over the session, and in the manifest of a Manual tunnel',
   'spec.access.impersonate.groups': 'over the session, and in the manifest of a Manual tunnel',
+  'spec.access.impersonate.extras': 'over the session, and in the manifest of a Manual tunnel',
   'spec.limits.maxConcurrentRequests': 'over the session',
   'spec.limits.maxStreamBufferBytes': 'over the session',
   'spec.limits.maxBufferBytes': 'over the session',
@@ -39,6 +40,10 @@ const NOT_IN_MANIFESTS: Readonly<Record<string, string>> = {
   'spec.compression.minBytes': 'over the session',
   'spec.health.interval': 'over the session',
 };
+
+interface RoleOf extends KubeObject {
+  readonly rules: readonly object[];
+}
 
 function expectGolden(name: string, objects: readonly KubeObject[]): void {
   const file = new URL(`${name}.yaml`, GOLDEN);
@@ -102,6 +107,20 @@ describe('operator/controller/objects/desired', () => {
   it('renders the ClusterRole that config/rbac ships', () => {
     const shipped = new URL('../../../../config/rbac/agent_cluster_role.yaml', import.meta.url);
     expect(agentClusterRole()).to.deep.equal(parse(readFileSync(shipped, 'utf8')));
+  });
+
+  it('gives no agent a right to a reserved extra, whatever an old tunnel names', () => {
+    const keys = ['authentication.kubernetes.io/credential-id', 'team', 'x.k8s.io/y', '*', 'team'];
+    const { rules } = ownClusterRole('c1', { users: [], groups: [], extras: keys }) as RoleOf;
+    const ofExtras = rules.filter((rule) => JSON.stringify(rule).includes('userextras'));
+    const apiGroups = ['authentication.k8s.io'];
+    expect(ofExtras).to.deep.equal([{ apiGroups, resources: ['userextras/team'], verbs: ['impersonate'] }]);
+  });
+
+  it('ships the same rule in config/extras', () => {
+    const shipped = new URL('../../../../config/extras/cluster_role.yaml', import.meta.url);
+    const { rules } = ownClusterRole('c1', { users: [], groups: [], extras: ['example.com/scopes'] }) as RoleOf;
+    expect((parse(readFileSync(shipped, 'utf8')) as RoleOf).rules).to.deep.equal([rules[2]]);
   });
 
   it('property: the same input gives the same manifests, and none touches its input', () => {

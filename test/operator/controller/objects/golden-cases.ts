@@ -25,6 +25,10 @@ export const GOLDEN_CASES: Readonly<Record<string, SpecInput>> = {
     agent: { placement: 'Manual' },
     access: { impersonate: { users: ['jane', 'clustertunnel:hub:ci:bot'], groups: ['dev'] } },
   },
+  'manual-extras': {
+    agent: { placement: 'Manual' },
+    access: { impersonate: { extras: ['example.com/scopes', 'team'] } },
+  },
 };
 
 /** What is applied for a spec: beside the operator, or at a cluster where nobody has installed our ClusterRole. */
