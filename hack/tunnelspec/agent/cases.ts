@@ -3,6 +3,7 @@ import { abuseCases } from './abuse.ts';
 import { compressionCases } from './compression.ts';
 import { connectionCases } from './connection.ts';
 import { creditCases } from './credit.ts';
+import { extraCases } from './extras.ts';
 import { frameCases } from './frames.ts';
 import { takenFrameCases } from './frames-taken.ts';
 import { greetingCases } from './greeting.ts';
@@ -27,6 +28,7 @@ export const AGENT_CASES: readonly AgentCase[] = [
   ...upgradeCases,
   ...requestCases,
   ...compressionCases,
+  ...extraCases,
   ...creditCases,
   ...orderCases,
   ...leavingCases,

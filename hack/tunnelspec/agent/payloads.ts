@@ -12,6 +12,16 @@ export function openPayload(change: Partial<RequestHead> = {}): Buffer {
   return Buffer.from(encodeRequestHead({ ...GET, ...change }));
 }
 
+/** `a` with one empty value, as it stands in OPEN. */
+export const EXTRA: readonly number[] = [0, 1, 0x61, 0, 1, 0, 0];
+
+/** OPEN's payload with an identity of this kind of user `j`, with these bytes behind his groups; no header fields. */
+export function openPayloadWith(kind: number, extras: readonly number[]): Buffer {
+  const nobody = openPayload({ identity: undefined, headers: [] });
+  const user = [kind, 0, 1, 0x6a, 0, 0, 0, 0, ...extras];
+  return Buffer.concat([nobody.subarray(0, -1 - NO_FIELDS.length), Buffer.from(user), NO_FIELDS]);
+}
+
 /** The bytes with one text in them replaced by another. */
 export function replaced(bytes: Buffer, from: string, to: string): Buffer {
   return Buffer.from(bytes.toString('latin1').replace(from, to), 'latin1');

@@ -20,12 +20,13 @@ export const USUAL_WORKERS = usualSettings().limits.maxConcurrentRequests;
 /** CONFIG as a frame: the CRD's defaults with changes, of a tunnel that the agent has not heard of, so that it counts. */
 export function configFrame(change: SettingsChange = {}): FrameOf<typeof FrameType.Config> {
   const usual = usualSettings();
-  const { limits, timeouts, compression, health } = usual;
+  const { access, limits, timeouts, compression, health } = usual;
   return {
     type: FrameType.Config,
     document: {
       tunnelUid: change.tunnelUid ?? usual.tunnelUid,
       generation: change.generation ?? usual.generation,
+      access: { ...access, ...change.access },
       limits: { ...limits, ...change.limits },
       timeouts: { ...timeouts, ...change.timeouts },
       reconnect: { ...RECONNECT, ...change.reconnect },

@@ -4,6 +4,7 @@ import { answerCases } from './answers.ts';
 import { compressionCases } from './compression.ts';
 import { connectionCases } from './connection.ts';
 import { creditCases } from './credit.ts';
+import { extraCases } from './extras.ts';
 import { frameCases } from './frames.ts';
 import { greetingCases } from './greeting.ts';
 import { healthCases } from './health.ts';
@@ -25,6 +26,7 @@ export const GATEWAY_CASES: readonly GatewayCase[] = [
   ...answerCases,
   ...upgradeCases,
   ...compressionCases,
+  ...extraCases,
   ...creditCases,
   ...orderCases,
   ...leavingCases,

@@ -18,6 +18,8 @@ export interface GatewayTarget {
   readonly agentToken: string;
   /** Bearer token of a user who may use it; undefined: cases that need requests are skipped. */
   readonly userToken: string | undefined;
+  /** A key that the tunnel's access.extras names, if any. */
+  readonly extra?: string;
   /** How much faster than ours its time goes: 1 for a real one. */
   readonly speed: number;
   /** Sets spec.suspend of the tunnel, where somebody may: a suspended tunnel's sessions are drained. */
@@ -121,6 +123,12 @@ export class GatewayLab {
     const call = new Call({ url, ca, tunnel, token: userToken, patienceMs: SOON_MS + this.ms(LATER_MS) }, options);
     this.#calls.push(call);
     return call;
+  }
+
+  /** A key of extras that may pass. */
+  get extra(): string {
+    if (this.target.extra === undefined) throw new Skipped('needs a tunnel that names an extra');
+    return this.target.extra;
   }
 
   /** A request and the OPEN that it became. */

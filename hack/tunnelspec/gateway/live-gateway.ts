@@ -7,11 +7,13 @@ import { SPEED } from '../live/fast-time.ts';
 import type { LiveGatewayInput, TunnelChange } from '../live/gateway.ts';
 import type { Patch } from '../live/patch.ts';
 import { LiveProcess } from '../live/process.ts';
+import { RESERVED_EXTRA } from './extras.ts';
 import type { GatewayTarget } from './lab.ts';
 
 /** Tunnels of a gateway that tunnelspec starts: so many cases run at once. */
 export const LIVE_TUNNELS = 8;
 const USER_TOKEN = 'tunnelspec-user';
+const EXTRA = 'tunnelspec.example/scopes';
 
 /** A gateway of our own source, with patches, in a process of its own. */
 export class LiveGateway {
@@ -31,14 +33,14 @@ export class LiveGateway {
     const input: LiveGatewayInput = {
       certificate: { cert: pair.certificatePem, key: pair.keyPem },
       keys: tunnels.map(({ key }) => key),
-      settings: defaultSettings(),
+      settings: settingsWithExtras(),
       userToken: USER_TOKEN,
     };
     const process = await LiveProcess.start({ entry: 'hack/tunnelspec/live/gateway.ts', patches, input });
     try {
       const { port } = JSON.parse(await process.firstLine()) as { port: number };
       const url = `https://localhost:${port}`;
-      const shared = { url, ca: authority.certificatePem, userToken: USER_TOKEN, speed: SPEED };
+      const shared = { url, ca: authority.certificatePem, userToken: USER_TOKEN, extra: EXTRA, speed: SPEED };
       return new LiveGateway(
         process,
         tunnels.map(({ token, key: { tunnel } }) => ({
@@ -64,9 +66,10 @@ function mintFor(tunnel: string): { token: string; key: AgentKey } {
   return { token, key: { keyId, sha256, createdAt: '2026-01-01T00:00:00Z', tunnel, tunnelUid: `uid-${tunnel}` } };
 }
 
-/** The CRD's. */
-function defaultSettings() {
+/** The CRD's, and extras: one that may pass, and one that an old tunnel could name. */
+function settingsWithExtras() {
   const validated = validateSpec({});
   if ('errors' in validated) throw new RangeError(`the CRD's own defaults are invalid: ${validated.errors.join(', ')}`);
-  return agentSettings(validated.spec, { uid: '', generation: 1 });
+  const settings = agentSettings(validated.spec, { uid: '', generation: 1 });
+  return { ...settings, access: { ...settings.access, extras: [EXTRA, RESERVED_EXTRA] } };
 }

@@ -104,4 +104,6 @@ export const agentConnectionMutants: readonly Mutant[] = [
   ]),
   agent('2.13', [HEAD, 'if (!isRequestLine({ method, path })) throw', 'if (false) throw']),
   agent('2.13', [HEAD, 'if (lines > MAX_HEADER_LINES) throw', 'if (false) throw']),
+  agent('2.13', [HEAD, 'if (trouble !== undefined) throw new ProtocolError', 'if (false) throw new ProtocolError']),
+  agent('2.13', [HEAD, 'if (who > Who.UserWithExtras) throw', 'if (false) throw']),
 ];

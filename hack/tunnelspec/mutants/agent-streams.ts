@@ -3,6 +3,7 @@ import { type Change, without } from './without.ts';
 
 const DEADLINE = 'agent/request-deadline.ts';
 const POLICY = 'agent/policy.ts';
+const OUTGOING = 'agent/outgoing-headers.ts';
 const UPGRADE = 'agent/upgrade.ts';
 const WORKER_POOL = 'agent/worker-pool.ts';
 const BUDGET = 'tunnel/flow/budget.ts';
@@ -55,4 +56,14 @@ export const agentStreamMutants: readonly Mutant[] = [
   agent('4.16', [DEADLINE, 'requestMs : Math.min(deadlineMs, requestMs)', 'requestMs : requestMs']),
   agent('4.16', [DEADLINE, 'undefined : deadlineMs', 'undefined : undefined']),
   agent('4.17', [AGENT_SESSION, 'return this.#features.includes(name) &&', 'return']),
+  agent('4.20', [
+    AGENT_SESSION,
+    'if (head.identity?.extras !== undefined && !this.hasFeature(EXTRAS)) {',
+    'if (false) {',
+  ]),
+  agent('4.22', [POLICY, 'if (!access.extras.includes(key)) return', 'if (false) return']),
+  agent('4.22', [POLICY, 'if (!canPassAsExtra(key)) return', 'if (false) return']),
+  agent('4.22', [POLICY, 'if (!values.every((value) => HEADER_SAFE.test(value)))', 'if (false)']),
+  agent('4.23', [OUTGOING, "'%$&'", "'_$&'"]),
+  agent('4.23', [OUTGOING, 'for (const value of values)', 'for (const value of values.slice(0, 1))']),
 ];

@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.ts';
 import { type Change, without } from './without.ts';
 
+const IDENTITY = 'operator/gateway/front/identity.ts';
 const EXCHANGE = 'operator/gateway/sessions/exchange.ts';
 const UPGRADE = 'operator/gateway/sessions/upgrade.ts';
 const GATEWAY_SESSION = 'tunnel/session/gateway-session.ts';
@@ -82,4 +83,7 @@ export const gatewayStreamMutants: readonly Mutant[] = [
       ': (this.#inflater.push(chunk), this.#stream.consume(chunk.length))),',
     ],
   ),
+  gateway('4.20', [GATEWAY_SESSION, '|| this.#features.includes(EXTRAS)) return head;', '|| true) return head;']),
+  gateway('4.21', [IDENTITY, 'extras.includes(key) && ', '']),
+  gateway('4.21', [IDENTITY, ' && canPassAsExtra(key)', '']),
 ];
