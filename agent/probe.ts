@@ -88,7 +88,8 @@ export function probeIdentity({ mode, extras }: AccessSettings): Identity | unde
 function denied({ body }: Answer): [string, string] {
   const [, extra] = /resource \\?"(userextras\/[^"\\]+)/.exec(body) ?? [];
   if (extra === undefined) return ['ImpersonationDenied', NO_USERS];
-  const remedy = `give it that right as config/extras does, or take the key out of spec.access.impersonate.extras`;
+  const remedy =
+    'apply config/extras with this key there (Manual: the manifest again), or take it out of spec.access.impersonate.extras';
   const effect = 'so users who have this extra are refused';
   return ['ImpersonationDenied', `the agent's service account may not impersonate ${extra}, ${effect}: ${remedy}`];
 }

@@ -31,5 +31,15 @@ export const REGRESSIONS: Readonly<Record<string, unknown>> = {
   'a list for an object': { limits: [] },
   'a wrong type beside a broken rule': { agent: { replicas: 'two', namespace: 'Foo' } },
   'two sizes out of bounds': { limits: { maxStreamBufferBytes: '999999999999999Gi', maxBufferBytes: '5Gi' } },
+  ...Object.fromEntries(
+    [
+      'authentication.kubernetes.io/pod-name',
+      'a.b.k8s.io/x',
+      'k8s.io/',
+      'kubernetes.io',
+      'mykubernetes.io/x',
+      'a/k8s.io/x',
+    ].map((key) => [`the extra ${key}`, { access: { impersonate: { extras: ['team', key] } } }]),
+  ),
   'a whole that is too small by itself': { limits: { maxBufferBytes: 5 } },
 };

@@ -1,10 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { until } from '../../hack/lab/until.ts';
 import { InstalledLab, whyNoControlPlane } from '../support/installed-lab.ts';
 
 const TUNNEL = 'local';
+const EXTRAS_CONFIG = fileURLToPath(new URL('../../config/extras', import.meta.url));
 const WHOAMI = ['auth', 'whoami', '-o', 'json'];
 
 let lab: InstalledLab;
@@ -20,7 +22,12 @@ describe('identity at a real hub', () => {
     }
     lab = await InstalledLab.start({ targets: 0 });
     const metadata = { name: TUNNEL };
-    await lab.apply({ apiVersion: 'clustertunnel.io/v1alpha1', kind: 'ClusterTunnel', metadata, spec: {} });
+    await lab.apply({
+      apiVersion: 'clustertunnel.io/v1alpha1',
+      kind: 'ClusterTunnel',
+      metadata,
+      spec: { health: { interval: '1s' } },
+    });
     for (const user of ['alice', 'jane']) {
       await lab.hub([
         'create',
@@ -83,6 +90,37 @@ describe('identity at a real hub', () => {
       mayFail: true,
     });
     expect(reserved.stderr).to.include('reserved');
+  });
+
+  it('extras that the tunnel names pass, once the agent may impersonate them; until then it is said what to do', async () => {
+    const path = await byCertificate();
+    const key = 'example.com/scopes';
+    const as = ['--as=jane', `--as-user-extra=${key}=read`, `--as-user-extra=${key}=write`, '--as-user-extra=team=x'];
+    const extraOf = async () => whoami((await lab.lab.kubectl(path, [...WHOAMI, ...as])).stdout).extra;
+    expect(await extraOf()).to.equal(undefined);
+    await spec({ impersonate: { extras: [key] } });
+    await until('what to do', async () => {
+      const query = ['get', 'ct', TUNNEL, '-o', 'jsonpath={.status.conditions[?(@.type=="UpstreamHealthy")].message}'];
+      const { stdout } = await lab.hub(query);
+      return stdout.includes(`userextras/${key}`) && stdout.includes('config/extras') ? true : undefined;
+    });
+    const refused = await lab.lab.kubectl(path, ['get', 'pods', ...as], { mayFail: true });
+    expect(refused.stderr).to.include(`cannot impersonate resource "userextras/${key}"`);
+    await lab.hub(['apply', '-k', EXTRAS_CONFIG]);
+    await lab.waitReady(TUNNEL);
+    expect(await extraOf()).to.deep.equal({ [key]: ['read', 'write'] });
+    const alice = await lab.through(TUNNEL, 'alice', ['get', 'pods', ...as], { mayFail: true });
+    expect(alice.stderr).to.include('cannot impersonate resource');
+    await spec({ impersonate: { extras: [] } });
+    await until('nothing to pass', async () => ((await extraOf()) === undefined ? true : undefined));
+  });
+
+  it('a reserved extra is refused by the API server', async () => {
+    const extras = ['authentication.kubernetes.io/credential-id'];
+    const access = { impersonate: { extras } };
+    const patch = ['patch', 'ct', TUNNEL, '--type=merge', '-p', JSON.stringify({ spec: { access } })];
+    const { stderr } = await lab.hub(patch, { mayFail: true });
+    expect(stderr).to.include('must not be below kubernetes.io or k8s.io');
   });
 
   it('a read-only tunnel lets questions about oneself pass, and no write', async () => {

@@ -52,6 +52,29 @@ describeOnHub('integration/manifests', function () {
     });
   }
 
+  it('gives the right to an extra by its own name only: no wildcard stands for one', async () => {
+    const rules = ({ apiVersion, kind }: typeof RESOURCES.clusterRole, name: string, resource: string) => ({
+      ...{ apiVersion, kind, metadata: { name } },
+      rules: [{ apiGroups: ['authentication.k8s.io'], resources: [resource], verbs: ['impersonate'] }],
+    });
+    const may = async (resource: string) => {
+      const name = resource.replace(/[^a-z]+/g, '-');
+      await hub.client.create(RESOURCES.clusterRole, {}, rules(RESOURCES.clusterRole, name, resource), signal);
+      await hub.kubectl('create', 'clusterrolebinding', name, `--clusterrole=${name}`, `--user=${name}`);
+      const attributes = { group: 'authentication.k8s.io', resource: 'userextras', subresource: 'example.com/scopes' };
+      const body = {
+        ...{ apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview' },
+        spec: { user: name, resourceAttributes: { ...attributes, name: 'read', verb: 'impersonate' } },
+      };
+      const path = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
+      const review = await hub.transport.call({ method: 'POST', path, body }, signal);
+      return (review as { status: { allowed: boolean } }).status.allowed;
+    };
+    expect(await may('userextras/example.com/scopes')).to.equal(true);
+    expect(await may('userextras/*')).to.equal(false);
+    expect(await may('userextras')).to.equal(false);
+  });
+
   it('property: amounts that pass in a spec pass in a Deployment', async () => {
     const amounts = fc.dictionary(fc.constantFrom('cpu', 'memory', 'ephemeral-storage'), anyAmount);
     await fc.assert(
