@@ -12,14 +12,20 @@ for (const protocol of PROTOCOLS) {
       for (const way of WAYS) {
         const name = `debugger-${way}-${protocol.toLowerCase()}`;
         const flags = [`--image=${TOOLS_IMAGE}`, `--container=${name}`, '--target=main', '--profile=general'];
-        const debugging = session(way, ['debug', 'box', '-i', ...flags, '--', 'sh', '-c', SCRIPT], protocol);
+        const debugging = session(way, ['debug', 'patient', '-i', ...flags, '--', 'sh', '-c', SCRIPT], protocol);
         debugging.write('one\n');
         await debugging.says(/heard one\n.*busybox\n/);
         debugging.write('bye\n');
         const exitCode = await debugging.exitCode;
         expect(exitCode, debugging.stderr).to.equal(0);
         expect(debugging.stdout).to.match(/bye, then\n$/);
-        const { stdout } = await at(way, ['get', 'pod', 'box', '-o', 'jsonpath={.spec.ephemeralContainers[*].name}']);
+        const { stdout } = await at(way, [
+          'get',
+          'pod',
+          'patient',
+          '-o',
+          'jsonpath={.spec.ephemeralContainers[*].name}',
+        ]);
         expect(stdout.split(' ')).to.include(name);
         const words = debugging.stderr.replaceAll(name, 'debugger');
         seen.push({ stdout: debugging.stdout, words });

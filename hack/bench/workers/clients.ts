@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
+import { setTimeout as pause } from 'node:timers/promises';
 import { PatternCheck } from '../../load/pattern.ts';
 import { serve } from '../../load/serve.ts';
 
@@ -26,6 +27,14 @@ export interface ReaderState {
   readonly ends: number;
   /** Why the last answer broke off; empty if none did. */
   readonly error: string;
+}
+
+interface Asking {
+  readonly path: string;
+  readonly durationMs: number;
+  readonly connections: number;
+  /** 0, or none: as often as answers come. */
+  readonly everyMs?: number;
 }
 
 let target: Target = { url: '', ca: '' };
@@ -159,15 +168,25 @@ const methods = {
     }
   },
 
-  /** Asks for `path` again and again on `connections` connections; how long each answer took, in ms. */
-  async ask({ path, durationMs, connections }: { path: string; durationMs: number; connections: number }) {
+  /**
+   * Asks for `path` again and again on `connections` connections; how long each answer took, in ms. With `everyMs` each
+   * connection asks so often, and who asks late because the answer before was late has waited since then.
+   */
+  async ask({ path, durationMs, connections, everyMs = 0 }: Asking) {
     const agent = new Agent({ ca: target.ca, keepAlive: true, maxSockets: connections });
     const latenciesMs: number[] = [];
-    const endMs = performance.now() + durationMs;
-    const one = async () => {
-      while (performance.now() < endMs) latenciesMs.push(await timed(path, agent));
+    const startMs = performance.now();
+    const endMs = startMs + durationMs;
+    const one = async (at: number) => {
+      let dueMs = startMs + (at * everyMs) / connections;
+      for (let nowMs = startMs; nowMs < endMs; nowMs = performance.now()) {
+        if (everyMs > 0 && dueMs > nowMs) await pause(dueMs - nowMs);
+        const lateMs = everyMs > 0 ? performance.now() - dueMs : 0;
+        latenciesMs.push((await timed(path, agent)) + lateMs);
+        dueMs += everyMs;
+      }
     };
-    await Promise.all(Array.from({ length: connections }, one));
+    await Promise.all(Array.from({ length: connections }, (_, at) => one(at)));
     agent.destroy();
     return latenciesMs;
   },

@@ -25,12 +25,14 @@ export function pod(
   };
 }
 
-/** What every test may use: a shell to exec into, a log that goes on, and a web server with a file. */
+/** What every test may use: a shell to exec into, one to debug, a log that goes on, and a web server with a file. */
 export const PODS = {
   apiVersion: 'v1',
   kind: 'List',
   items: [
     pod('box', 'exec sleep 2147483647'),
+    // kubectl debug leaves a container behind, which every later command that names none would speak of.
+    pod('patient', 'exec sleep 2147483647'),
     pod('ticker', 'while :; do echo tick; sleep 0.2; done'),
     pod(
       'web',
