@@ -102,9 +102,10 @@ describeLife('life: a tunnel is suspended, and deleted', { targets: 1 }, (life) 
 
   /** The tunnel with requests that never end: `event` ends them. */
   const cutWhen = async (event: () => Promise<void>, reason: string, isOver = async () => {}): Promise<void> => {
-    const [download, watch] = await Promise.all([life().download(STUCK, bigAtTarget.path), life().watch(STUCK)]);
-    // However long the event takes to arrive: sockets swallow about 20 MB, the list has 40.
+    const download = await life().download(STUCK, bigAtTarget.path);
+    // Before anything else: however long the rest takes, sockets swallow about 15 MB, and the list has 40.
     download.rest();
+    const watch = await life().watch(STUCK);
     await event();
     await life().condition(STUCK, 'Ready', { status: 'False', reason });
     await watch.until('the end of the watch', () => watch.ends.length > 0);
