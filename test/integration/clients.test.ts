@@ -1,4 +1,4 @@
-import { whyNoControlPlane } from '../support/installed-lab.ts';
+import { needControlPlane } from '../support/installed-lab.ts';
 import { ClientsLab } from '../support/parity/clients-lab.ts';
 import { clientGoSuite } from './clients/client-go.ts';
 import { curlSuite } from './clients/curl.ts';
@@ -12,13 +12,7 @@ describe('what a client says and how it ends is the same through the gateway as 
   let started: ClientsLab | undefined;
 
   before(async function () {
-    const reason = whyNoControlPlane();
-    if (reason !== undefined) {
-      this.test?.parent?.eachTest((test) => {
-        test.title += ` (${reason})`;
-      });
-      return this.skip();
-    }
+    needControlPlane(this);
     started = await ClientsLab.start();
   });
 

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { kubectlEnvironment } from '../../hack/lab/kubectl.ts';
 import { until } from '../../hack/lab/until.ts';
-import { InstalledLab, whyNoControlPlane } from '../support/installed-lab.ts';
+import { InstalledLab, needControlPlane } from '../support/installed-lab.ts';
 
 const FAR = 'far';
 const NEVER = 'never';
@@ -31,13 +31,7 @@ let lab: InstalledLab;
 
 describe('errors, as a person who types kubectl reads them', () => {
   before(async function () {
-    const reason = whyNoControlPlane();
-    if (reason !== undefined) {
-      this.test?.parent?.eachTest((test) => {
-        test.title += ` (${reason})`;
-      });
-      return this.skip();
-    }
+    needControlPlane(this);
     lab = await InstalledLab.start({ targets: 1 });
     await lab.apply(clusterTunnel(FAR), clusterTunnel(NEVER), clusterTunnel(SUSPENDED, { suspend: true }));
     await lab.hub(['create', 'clusterrolebinding', 'admins', '--clusterrole=clustertunnel-user', '--group=lab:admins']);

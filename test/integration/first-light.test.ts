@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { PROGRAM } from '../../hack/lab/paths.ts';
 import { until } from '../../hack/lab/until.ts';
-import { InstalledLab, whyNoControlPlane } from '../support/installed-lab.ts';
+import { InstalledLab, needControlPlane } from '../support/installed-lab.ts';
 
 const LOCAL = 'home';
 const MANUAL = 'far';
@@ -20,13 +20,7 @@ let lab: InstalledLab;
 
 describe('first light: a user with a hub and a cluster behind NAT', () => {
   before(async function () {
-    const reason = whyNoControlPlane();
-    if (reason !== undefined) {
-      this.test?.parent?.eachTest((test) => {
-        test.title += ` (${reason})`;
-      });
-      return this.skip();
-    }
+    needControlPlane(this);
     lab = await InstalledLab.start({ targets: 1 });
     await lab.apply(
       clusterTunnel(LOCAL, { agent: { replicas: 1 } }),

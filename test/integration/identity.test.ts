@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { until } from '../../hack/lab/until.ts';
-import { InstalledLab, whyNoControlPlane } from '../support/installed-lab.ts';
+import { InstalledLab, needControlPlane } from '../support/installed-lab.ts';
 
 const TUNNEL = 'local';
 const EXTRAS_CONFIG = fileURLToPath(new URL('../../config/extras', import.meta.url));
@@ -13,13 +13,7 @@ let lab: InstalledLab;
 
 describe('identity at a real hub', () => {
   before(async function () {
-    const reason = whyNoControlPlane();
-    if (reason !== undefined) {
-      this.test?.parent?.eachTest((test) => {
-        test.title += ` (${reason})`;
-      });
-      return this.skip();
-    }
+    needControlPlane(this);
     lab = await InstalledLab.start({ targets: 0 });
     const metadata = { name: TUNNEL };
     await lab.apply({
@@ -50,20 +44,11 @@ describe('identity at a real hub', () => {
 
   /** The hub's own administrator, who logs in with a client certificate, at the tunnel. */
   async function byCertificate(): Promise<string> {
-    const ca = [
-      '-n',
-      'clustertunnel-system',
-      'get',
-      'configmap',
-      'clustertunnel-gateway',
-      '-o',
-      'jsonpath={.data.ca\\.crt}',
-    ];
     // The lab writes its kubeconfigs as JSON.
     const kubeconfig = JSON.parse(readFileSync(lab.lab.hub.kubeconfigPath, 'utf8'));
     kubeconfig.clusters[0].cluster = {
       server: `${lab.lab.gatewayUrl}/clusters/${TUNNEL}`,
-      'certificate-authority-data': Buffer.from((await lab.hub(ca)).stdout).toString('base64'),
+      'certificate-authority-data': Buffer.from(lab.gatewayCa).toString('base64'),
     };
     const path = join(lab.dir, 'certificate.kubeconfig');
     writeFileSync(path, JSON.stringify(kubeconfig), { mode: 0o600 });

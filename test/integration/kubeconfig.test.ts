@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { writeKubeconfig } from '../../hack/lab/cluster/kubeconfig.ts';
 import { PROGRAM } from '../../hack/lab/paths.ts';
-import { InstalledLab, whyNoControlPlane } from '../support/installed-lab.ts';
+import { InstalledLab, needControlPlane } from '../support/installed-lab.ts';
 import { type ProgramResult, program } from '../support/program.ts';
 
 const TUNNEL = 'home';
@@ -32,13 +32,7 @@ preferences: {}
 
 describe('clustertunnel kubeconfig', () => {
   before(async function () {
-    const reason = whyNoControlPlane();
-    if (reason !== undefined) {
-      this.test?.parent?.eachTest((test) => {
-        test.title += ` (${reason})`;
-      });
-      return this.skip();
-    }
+    needControlPlane(this);
     lab = await InstalledLab.start({ targets: 0 });
     await lab.apply({
       apiVersion: 'clustertunnel.io/v1alpha1',

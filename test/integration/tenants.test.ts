@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { until } from '../../hack/lab/until.ts';
-import { InstalledLab, whyNoControlPlane } from '../support/installed-lab.ts';
+import { InstalledLab, needControlPlane } from '../support/installed-lab.ts';
 import { ask, askToUpgrade, type RawAnswer, type RawRequest } from '../support/raw-answer.ts';
 
 const TEAM_A = 'team-a';
@@ -67,13 +67,7 @@ let strangersToken = '';
 
 describe('two tenants and their tunnels', () => {
   before(async function () {
-    const reason = whyNoControlPlane();
-    if (reason !== undefined) {
-      this.test?.parent?.eachTest((test) => {
-        test.title += ` (${reason})`;
-      });
-      return this.skip();
-    }
+    needControlPlane(this);
     lab = await InstalledLab.start({ targets: 0 });
     await lab.apply(...[TEAM_A, TEAM_B].map(localTunnel), ...TENANTS.flatMap(({ user, own }) => rightsOn(user, own)));
     await lab.hub(['create', 'clusterrolebinding', 'admins', '--clusterrole=clustertunnel-user', '--group=lab:admins']);

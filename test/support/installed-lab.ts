@@ -161,6 +161,17 @@ export function opsText({ pod }: RunningPod, port: number, path: string): Promis
   return getText(pod.podIP, port, path);
 }
 
+/** In a suite's `before`: skips its tests, which say why, where no control plane can be started. */
+export function needControlPlane(suite: Mocha.Context): void {
+  const reason = whyNoControlPlane();
+  if (reason === undefined) return;
+  suite.test?.parent?.eachTest((test) => {
+    test.title += ` (${reason})`;
+  });
+  // Throws: what follows in the hook does not run.
+  suite.skip();
+}
+
 /** Why no control plane can be started here; undefined when one can. */
 export function whyNoControlPlane(): string | undefined {
   const found = findBinaries();

@@ -6,7 +6,7 @@ import { until } from '../../hack/lab/until.ts';
 import type { UserName } from '../../hack/lab/users.ts';
 import { FINALIZER } from '../../operator/controller/names.ts';
 import { History } from './history.ts';
-import { InstalledLab, type InstalledLabOptions, type RunningPod, whyNoControlPlane } from './installed-lab.ts';
+import { InstalledLab, type InstalledLabOptions, needControlPlane, type RunningPod } from './installed-lab.ts';
 import { SlowDownload } from './slow-download.ts';
 import { SteadyClient } from './steady-client.ts';
 import { WatchClient } from './watch-client.ts';
@@ -257,15 +257,8 @@ export function describeLife(title: string, options: InstalledLabOptions, body: 
   describe(title, () => {
     let started: Life | undefined;
     before(async function () {
-      const reason = whyNoControlPlane();
-      if (reason === undefined) {
-        started = await Life.start(options);
-        return;
-      }
-      this.test?.parent?.eachTest((test) => {
-        test.title += ` (${reason})`;
-      });
-      this.skip();
+      needControlPlane(this);
+      started = await Life.start(options);
     });
     body(() => {
       if (started === undefined) throw new Error('the lab has not started');

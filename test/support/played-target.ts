@@ -7,7 +7,7 @@ import { PROGRAM } from '../../hack/lab/paths.ts';
 import { until } from '../../hack/lab/until.ts';
 import { AgentProcess } from '../../hack/load/agent-process.ts';
 import { type Client, openClient, type Protocol } from './gateway-fixture.ts';
-import { InstalledLab, whyNoControlPlane } from './installed-lab.ts';
+import { InstalledLab, needControlPlane } from './installed-lab.ts';
 import { StubUpstream } from './stub-upstream.ts';
 
 export const TUNNEL = 'played';
@@ -162,16 +162,9 @@ export function describePlayed(
     let starting: Promise<PlayedTarget> | undefined;
     let started: PlayedTarget | undefined;
     before(async function () {
-      const reason = whyNoControlPlane();
-      if (reason === undefined) {
-        starting = PlayedTarget.start(options);
-        started = await starting;
-        return;
-      }
-      this.test?.parent?.eachTest((test) => {
-        test.title += ` (${reason})`;
-      });
-      this.skip();
+      needControlPlane(this);
+      starting = PlayedTarget.start(options);
+      started = await starting;
     });
     body(() => {
       if (started === undefined) throw new Error('the target has not started');
