@@ -1,5 +1,5 @@
-import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
+import { isExecutable } from '../is-executable.ts';
 import { BINARIES_MODULE, HELM_MODULE } from '../paths.ts';
 
 /** The programs of a control plane, and the client that speaks its version. */
@@ -100,13 +100,4 @@ export function programsIn<Name extends string>(
   if (missing.length > 0) return { missing };
   const files = Object.fromEntries(programs.map((program) => [program, join(folder, program)])) as Record<Name, string>;
   return { files, source };
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,5 +1,5 @@
-import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { isExecutable } from '../is-executable.ts';
 import { systemPath } from '../processes/system-path.ts';
 
 /** Programs of the machine that a real node runs on, each with the Debian package that has it. */
@@ -65,13 +65,4 @@ function thisMachine(): MachineFacts {
         .find(isExecutable),
     cniFolder: CNI_FOLDERS.find((folder) => CNI_PLUGINS.every((plugin) => isExecutable(join(folder, plugin)))),
   };
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
