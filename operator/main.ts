@@ -1,4 +1,4 @@
-import { systemClock } from '../process/clock.ts';
+import { pause, systemClock } from '../process/clock.ts';
 import { createLogger, type Logger } from '../process/log.ts';
 import { type Check, type OpsServer, startOpsServer } from '../process/ops-server.ts';
 import { exitOnSignals } from '../process/shutdown.ts';
@@ -183,7 +183,7 @@ async function stop(
   config: OperatorConfig,
 ): Promise<void> {
   leaving.abort();
-  await new Promise<void>((resolve) => systemClock.after(config.shutdownDelaySeconds * 1_000, resolve));
+  await pause(systemClock, config.shutdownDelaySeconds * 1_000);
   await Promise.all([controller.stop(), gateway.drain(AbortSignal.timeout(config.drainSeconds * 1_000))]);
   await events.stop(STOP_EVENTS_MS);
   await ops.close();

@@ -24,20 +24,20 @@ export const systemClock: Clock = {
 };
 
 /**
- * Resolves after `delayMs`; rejects with the signal's reason when aborted first.
+ * Resolves after `delayMs`; rejects with the signal's reason, if there is one, when aborted first.
  * Keeps no listener behind.
  */
-export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
+    if (signal?.aborted === true) return reject(signal.reason);
     const onAbort = () => {
       cancel();
-      reject(signal.reason);
+      reject(signal?.reason);
     };
     const cancel = clock.after(delayMs, () => {
-      signal.removeEventListener('abort', onAbort);
+      signal?.removeEventListener('abort', onAbort);
       resolve();
     });
-    signal.addEventListener('abort', onAbort, { once: true });
+    signal?.addEventListener('abort', onAbort, { once: true });
   });
 }

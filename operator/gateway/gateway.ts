@@ -1,4 +1,4 @@
-import type { Clock } from '../../process/clock.ts';
+import { type Clock, pause } from '../../process/clock.ts';
 import type { Logger } from '../../process/log.ts';
 import { Budget } from '../../tunnel/flow/budget.ts';
 import { Admission } from './admission/admit.ts';
@@ -134,7 +134,7 @@ async function drain({ server, handler, admission, longStreams, hub, clock }: Le
   /** Resolves when no request runs, or when it is enough. */
   const idle = async (isEnough: () => boolean) => {
     while (!isEnough() && handler.active > 0) {
-      await new Promise<void>((resolve) => clock.after(DRAIN_POLL_MS, resolve));
+      await pause(clock, DRAIN_POLL_MS);
     }
   };
   server.drain();
