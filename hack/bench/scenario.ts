@@ -1,6 +1,6 @@
 import type { Progress } from '../lab/progress.ts';
 import type { Programs } from './programs.ts';
-import { median, pairRatios } from './statistics.ts';
+import { median, pairRatios, quantile } from './statistics.ts';
 
 /** Numbers of one run of one contestant, by name; the unit is in the name. */
 export type Figures = Readonly<Record<string, number>>;
@@ -58,8 +58,36 @@ export async function interleave(a: Contestant, b: Contestant, count: number, pr
 
 /** The middle one of the ratios a/b of one figure, pair by pair. */
 export function ratioOf(pairs: Pairs, figure: string): number {
-  const values = (side: 0 | 1) => pairs.map((pair) => pair[side][figure] ?? Number.NaN);
-  return median(pairRatios(values(0), values(1)));
+  return median(ratiosOf(pairs, figure));
+}
+
+/** The ratios a/b of one figure, for people. */
+export function eachRatio(pairs: Pairs, figure: string): string {
+  return ratiosOf(pairs, figure)
+    .map((ratio) => ratio.toFixed(2))
+    .join(' ');
+}
+
+/** The middle one of the values of one figure, of a (0) or b (1). */
+export function middleOf(pairs: Pairs, side: 0 | 1, figure: string): number {
+  return median(valuesOf(pairs, side, figure));
+}
+
+/** What answers to one question after another show. */
+export function latencyFigures(latenciesMs: readonly number[], durationMs: number): Figures {
+  return {
+    p50Ms: quantile(latenciesMs, 0.5),
+    p99Ms: quantile(latenciesMs, 0.99),
+    requestsPerSecond: (latenciesMs.length * 1_000) / durationMs,
+  };
+}
+
+function ratiosOf(pairs: Pairs, figure: string): number[] {
+  return pairRatios(valuesOf(pairs, 0, figure), valuesOf(pairs, 1, figure));
+}
+
+function valuesOf(pairs: Pairs, side: 0 | 1, figure: string): number[] {
+  return pairs.map((pair) => pair[side][figure] ?? Number.NaN);
 }
 
 export function atMost(name: string, ratio: number, goal: number): Goal {

@@ -5,14 +5,16 @@ import { Rig } from '../rig.ts';
 import {
   atMost,
   type Bench,
+  eachRatio,
   type Figures,
   interleave,
+  latencyFigures,
+  middleOf,
   type Outcome,
   type Pairs,
   ratioOf,
   type Scenario,
 } from '../scenario.ts';
-import { median, quantile } from '../statistics.ts';
 import type { ClientsMethods } from '../workers/clients.ts';
 import type { DribblersMethods } from '../workers/dribblers.ts';
 
@@ -61,9 +63,7 @@ async function ask(askers: Worker<ClientsMethods>, gatewayPid: number, durationM
   const latenciesMs = await askers.call('ask', question, durationMs + 30_000);
   return {
     gatewayCpuShare: (cpuMs(gatewayPid) - before) / durationMs,
-    p50Ms: quantile(latenciesMs, 0.5),
-    p99Ms: quantile(latenciesMs, 0.99),
-    requestsPerSecond: (latenciesMs.length * 1_000) / durationMs,
+    ...latencyFigures(latenciesMs, durationMs),
   };
 }
 
@@ -93,7 +93,7 @@ async function withDribblers(
 }
 
 function outcome(pairs: Pairs): Outcome {
-  const middle = (side: 0 | 1, figure: string) => median(pairs.map((pair) => pair[side][figure] ?? Number.NaN));
+  const middle = (side: 0 | 1, figure: string) => middleOf(pairs, side, figure);
   const row = (side: 0 | 1, name: string) => [
     name,
     `p50 ${middle(side, 'p50Ms').toFixed(1)} ms`,
@@ -101,8 +101,6 @@ function outcome(pairs: Pairs): Outcome {
     `${middle(side, 'requestsPerSecond').toFixed(0)} GET/s`,
     `gateway ${(100 * middle(side, 'gatewayCpuShare')).toFixed(0)} % of a CPU`,
   ];
-  const each = (figure: string) =>
-    pairs.map(([a, b]) => ((a[figure] ?? Number.NaN) / (b[figure] ?? Number.NaN)).toFixed(2)).join(' ');
   return {
     goals: [
       atMost('slowloris: p50 of small GETs, with / without', ratioOf(pairs, 'p50Ms'), GOAL),
@@ -111,7 +109,7 @@ function outcome(pairs: Pairs): Outcome {
     rows: [
       row(0, `with ${DRIBBLERS} dribblers`),
       row(1, 'without'),
-      ['ratios of the pairs', `p50 ${each('p50Ms')}`, `p99 ${each('p99Ms')}`],
+      ['ratios of the pairs', `p50 ${eachRatio(pairs, 'p50Ms')}`, `p99 ${eachRatio(pairs, 'p99Ms')}`],
       [
         'the dribblers',
         `${middle(0, 'open').toFixed(0)} there at the end of a phase`,

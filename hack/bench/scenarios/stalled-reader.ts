@@ -5,14 +5,16 @@ import { Rig } from '../rig.ts';
 import {
   atMost,
   type Bench,
+  eachRatio,
   type Figures,
   interleave,
+  latencyFigures,
+  middleOf,
   type Outcome,
   type Pairs,
   ratioOf,
   type Scenario,
 } from '../scenario.ts';
-import { median, quantile } from '../statistics.ts';
 import type { ClientsMethods } from '../workers/clients.ts';
 
 const PAIRS = 5;
@@ -68,11 +70,7 @@ async function run(bench: Bench): Promise<Outcome> {
 async function ask(askers: Worker<ClientsMethods>, durationMs: number): Promise<Figures> {
   const question = { path: SMALL_PATH, durationMs, connections: ASKERS };
   const latenciesMs = await askers.call('ask', question, durationMs + 30_000);
-  return {
-    p50Ms: quantile(latenciesMs, 0.5),
-    p99Ms: quantile(latenciesMs, 0.99),
-    requestsPerSecond: (latenciesMs.length * 1_000) / durationMs,
-  };
+  return latencyFigures(latenciesMs, durationMs);
 }
 
 let logs = 0;
@@ -119,11 +117,9 @@ async function standstill(rig: Rig, mark: string): Promise<number> {
 
 function outcome(pairs: Pairs, { beats, longestGapMs, worstRttMs }: Pulse): Outcome {
   const row = (side: 0 | 1, name: string) => {
-    const middle = (figure: string) => median(pairs.map((pair) => pair[side][figure] ?? Number.NaN)).toFixed(1);
+    const middle = (figure: string) => middleOf(pairs, side, figure).toFixed(1);
     return [name, `p50 ${middle('p50Ms')} ms`, `p99 ${middle('p99Ms')} ms`, `${middle('requestsPerSecond')} GET/s`];
   };
-  const each = (figure: string) =>
-    pairs.map(([a, b]) => ((a[figure] ?? Number.NaN) / (b[figure] ?? Number.NaN)).toFixed(2)).join(' ');
   return {
     goals: [
       atMost('stalled-reader: p50 of small GETs, with / without', ratioOf(pairs, 'p50Ms'), GOAL),
@@ -133,7 +129,7 @@ function outcome(pairs: Pairs, { beats, longestGapMs, worstRttMs }: Pulse): Outc
     rows: [
       row(0, 'with a stalled reader'),
       row(1, 'without'),
-      ['ratios of the pairs', `p50 ${each('p50Ms')}`, `p99 ${each('p99Ms')}`],
+      ['ratios of the pairs', `p50 ${eachRatio(pairs, 'p50Ms')}`, `p99 ${eachRatio(pairs, 'p99Ms')}`],
       [
         'heartbeats',
         `${beats} seen`,
