@@ -33,11 +33,20 @@ export class Worker<M extends Methods> {
     child.on('error', (error) => this.#fail(error.message));
   }
 
-  /** Runs a bundled script; what it prints goes to a file beside it. */
-  static start<M extends Methods>(script: string, name = basename(script, '.js')): Worker<M> {
+  /** Runs a bundled script; what it prints goes to a file beside it. `environment`: besides ours. */
+  static start<M extends Methods>(
+    script: string,
+    name = basename(script, '.js'),
+    environment: NodeJS.ProcessEnv = {},
+  ): Worker<M> {
     const logPath = join(dirname(script), `${name}.log`);
     const log = openSync(logPath, 'a');
-    const child = fork(script, { stdio: ['ignore', log, log, 'ipc'], serialization: 'advanced', execArgv: [] });
+    const child = fork(script, {
+      stdio: ['ignore', log, log, 'ipc'],
+      serialization: 'advanced',
+      execArgv: [],
+      env: { ...process.env, ...environment },
+    });
     closeSync(log);
     return new Worker<M>(name, child, logPath);
   }
