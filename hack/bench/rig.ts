@@ -4,6 +4,7 @@ import type { GatewayCounts } from '../../operator/gateway/gateway.ts';
 import { MemoryWatch } from '../demo/memory.ts';
 import { until } from '../lab/until.ts';
 import { AgentProcess } from '../load/agent-process.ts';
+import { deployedNodeOptions } from '../load/deployed-node-options.ts';
 import { planGateway } from '../load/gateway-plan.ts';
 import { leftovers } from '../load/leftovers.ts';
 import { Worker } from '../load/worker.ts';
@@ -12,6 +13,19 @@ import type { Bench } from './scenario.ts';
 import type { ClientsMethods } from './workers/clients.ts';
 import type { DribblersMethods } from './workers/dribblers.ts';
 import type { UpstreamMethods } from './workers/upstream.ts';
+
+/** A gateway to hold connections of. */
+export interface Bystander {
+  readonly gateway: Worker<GatewayMethods>;
+  readonly port: number;
+  readonly ca: string;
+}
+
+export interface Strangers {
+  readonly dribblers: Worker<DribblersMethods>;
+  /** Whose connections they hold. */
+  readonly gateway: Worker<GatewayMethods>;
+}
 
 const TUNNEL = 'bench';
 const QUIET_MS = 15_000;
@@ -45,7 +59,7 @@ export class Rig {
   /** `spec`: of the ClusterTunnel. */
   static async start(bench: Bench, spec: object = {}): Promise<Rig> {
     const { programs, folder } = bench;
-    const gateway = Worker.start<GatewayMethods>(programs.gateway);
+    const gateway = startGateway(programs, 'gateway');
     const upstream = Worker.start<UpstreamMethods>(programs.upstream);
     try {
       const { plan, ca, tokens } = await planGateway({ [TUNNEL]: spec });
@@ -77,16 +91,28 @@ export class Rig {
     return worker;
   }
 
-  /** A process of strangers who hold connections of the gateway open. */
-  async dribblers(): Promise<Worker<DribblersMethods>> {
+  /** A process of strangers who hold connections of a gateway open. */
+  async dribblers({ gateway, port, ca }: Bystander = this.#own()): Promise<Strangers> {
     const worker = Worker.start<DribblersMethods>(this.#bench.programs.dribblers);
     this.#clients.push(worker);
-    await worker.call('aim', { port: Number(new URL(this.url).port), ca: this.#ca });
-    return worker;
+    await worker.call('aim', { port, ca });
+    return { dribblers: worker, gateway };
   }
 
-  async counts(): Promise<GatewayCounts> {
-    const counts = await this.gateway.call('counts', undefined);
+  /** A second gateway, of nobody: what happens to it costs this machine as much. */
+  async bystander(): Promise<Bystander> {
+    const gateway = startGateway(this.#bench.programs, 'bystander');
+    this.#clients.push(gateway);
+    const { plan, ca } = await planGateway({});
+    return { gateway, port: await gateway.call('start', { plan }), ca };
+  }
+
+  #own(): Bystander {
+    return { gateway: this.gateway, port: Number(new URL(this.url).port), ca: this.#ca };
+  }
+
+  async counts(gateway = this.gateway): Promise<GatewayCounts> {
+    const counts = await gateway.call('counts', undefined);
     if (counts === undefined) throw new Error('the gateway has not started');
     return counts;
   }
@@ -116,4 +142,8 @@ export class Rig {
     await Promise.all([...this.#clients, this.gateway, this.upstream].map((worker) => worker.stop()));
     await this.agent.kill();
   }
+}
+
+function startGateway({ gateway }: Bench['programs'], name: string): Worker<GatewayMethods> {
+  return Worker.start<GatewayMethods>(gateway, name, { NODE_OPTIONS: deployedNodeOptions() });
 }

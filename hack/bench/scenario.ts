@@ -33,44 +33,48 @@ export interface Scenario {
   readonly run: (bench: Bench) => Promise<Outcome>;
 }
 
-/** One of two that are compared. */
+/** One of those that are compared. */
 export interface Contestant {
   readonly name: string;
   readonly run: () => Promise<Figures>;
 }
 
-/** Figures of each pair of runs. */
-export type Pairs = readonly (readonly [Figures, Figures])[];
+/** Figures of each round, in the contestants' order. */
+export type Rounds = readonly (readonly Figures[])[];
 
 /** A B A B …: neighbours share the machine's mood. */
-export async function interleave(a: Contestant, b: Contestant, count: number, progress: Progress): Promise<Pairs> {
-  const pairs: [Figures, Figures][] = [];
+export async function interleave(
+  contestants: readonly Contestant[],
+  count: number,
+  progress: Progress,
+): Promise<Rounds> {
+  const rounds: Figures[][] = [];
   for (let at = 1; at <= count; at++) {
-    const pair: Figures[] = [];
-    for (const contestant of [a, b]) {
-      progress(`pair ${at} of ${count}: ${contestant.name}`);
-      pair.push(await contestant.run());
+    const round: Figures[] = [];
+    for (const contestant of contestants) {
+      progress(`round ${at} of ${count}: ${contestant.name}`);
+      round.push(await contestant.run());
     }
-    pairs.push(pair as [Figures, Figures]);
+    rounds.push(round);
   }
-  return pairs;
+  return rounds;
 }
 
-/** The middle one of the ratios a/b of one figure, pair by pair. */
-export function ratioOf(pairs: Pairs, figure: string): number {
-  return median(ratiosOf(pairs, figure));
+/** The middle one of the ratios of one figure, round by round: of the first contestant over another's. */
+export function ratioOf(rounds: Rounds, figure: string, under = 1): number {
+  return median(ratiosOf(rounds, figure, under));
 }
 
-/** The ratios a/b of one figure, for people. */
-export function eachRatio(pairs: Pairs, figure: string): string {
-  return ratiosOf(pairs, figure)
+/** The same ratios, for people. */
+export function eachRatio(rounds: Rounds, figure: string, under = 1): string {
+  return ratiosOf(rounds, figure, under)
     .map((ratio) => ratio.toFixed(2))
     .join(' ');
 }
 
-/** The middle one of the values of one figure, of a (0) or b (1). */
-export function middleOf(pairs: Pairs, side: 0 | 1, figure: string): number {
-  return median(valuesOf(pairs, side, figure));
+/** The middle one of the values of one figure, of the contestant at `at`. */
+export function middleOf(rounds: Rounds, at: number, figure: string): number {
+  return median(valuesOf(rounds, at, figure));
 }
 
 /** What answers to one question after another show. */
@@ -82,12 +86,12 @@ export function latencyFigures(latenciesMs: readonly number[], durationMs: numbe
   };
 }
 
-function ratiosOf(pairs: Pairs, figure: string): number[] {
-  return pairRatios(valuesOf(pairs, 0, figure), valuesOf(pairs, 1, figure));
+function ratiosOf(rounds: Rounds, figure: string, under: number): number[] {
+  return pairRatios(valuesOf(rounds, 0, figure), valuesOf(rounds, under, figure));
 }
 
-function valuesOf(pairs: Pairs, side: 0 | 1, figure: string): number[] {
-  return pairs.map((pair) => pair[side][figure] ?? Number.NaN);
+function valuesOf(rounds: Rounds, at: number, figure: string): number[] {
+  return rounds.map((round) => round[at]?.[figure] ?? Number.NaN);
 }
 
 export function atMost(name: string, ratio: number, goal: number): Goal {

@@ -11,13 +11,13 @@ import {
   latencyFigures,
   middleOf,
   type Outcome,
-  type Pairs,
+  type Rounds,
   ratioOf,
   type Scenario,
 } from '../scenario.ts';
 import type { ClientsMethods } from '../workers/clients.ts';
 
-const PAIRS = 5;
+const ROUNDS = 5;
 /** Longer than timeouts.backpressure, and long enough for a heartbeat. */
 const PHASE_MS = 13_000;
 const WARM_UP_MS = 3_000;
@@ -49,10 +49,12 @@ async function run(bench: Bench): Promise<Outcome> {
     bench.progress('warming up');
     await ask(askers, WARM_UP_MS);
     const heartbeats = new HeartbeatWatch(async () => (await rig.agentState()).rttMs);
-    const pairs = await interleave(
-      { name: 'with a stalled reader', run: () => withStalled(rig, readers, () => ask(askers, PHASE_MS)) },
-      { name: 'without', run: () => ask(askers, PHASE_MS) },
-      PAIRS,
+    const rounds = await interleave(
+      [
+        { name: 'with a stalled reader', run: () => withStalled(rig, readers, () => ask(askers, PHASE_MS)) },
+        { name: 'without', run: () => ask(askers, PHASE_MS) },
+      ],
+      ROUNDS,
       bench.progress,
     );
     const pulse = heartbeats.stop();
@@ -61,7 +63,7 @@ async function run(bench: Bench): Promise<Outcome> {
     if (broken !== undefined) throw new Error(`a download broke: ${JSON.stringify(broken)}`);
     await readers.call('stop', DOWNLOADS);
     await rig.quiet();
-    return outcome(pairs, pulse);
+    return outcome(rounds, pulse);
   } finally {
     await rig.stop();
   }
@@ -115,21 +117,21 @@ async function standstill(rig: Rig, mark: string): Promise<number> {
   return seen.at(-1) ?? 0;
 }
 
-function outcome(pairs: Pairs, { beats, longestGapMs, worstRttMs }: Pulse): Outcome {
+function outcome(rounds: Rounds, { beats, longestGapMs, worstRttMs }: Pulse): Outcome {
   const row = (side: 0 | 1, name: string) => {
-    const middle = (figure: string) => middleOf(pairs, side, figure).toFixed(1);
+    const middle = (figure: string) => middleOf(rounds, side, figure).toFixed(1);
     return [name, `p50 ${middle('p50Ms')} ms`, `p99 ${middle('p99Ms')} ms`, `${middle('requestsPerSecond')} GET/s`];
   };
   return {
     goals: [
-      atMost('stalled-reader: p50 of small GETs, with / without', ratioOf(pairs, 'p50Ms'), GOAL),
-      atMost('stalled-reader: p99 of small GETs, with / without', ratioOf(pairs, 'p99Ms'), GOAL),
+      atMost('stalled-reader: p50 of small GETs, with / without', ratioOf(rounds, 'p50Ms'), GOAL),
+      atMost('stalled-reader: p99 of small GETs, with / without', ratioOf(rounds, 'p99Ms'), GOAL),
       atMost('stalled-reader: longest gap between heartbeats / 12 s', longestGapMs / LONGEST_INTERVAL_MS, GAP_GOAL),
     ],
     rows: [
       row(0, 'with a stalled reader'),
       row(1, 'without'),
-      ['ratios of the pairs', `p50 ${eachRatio(pairs, 'p50Ms')}`, `p99 ${eachRatio(pairs, 'p99Ms')}`],
+      ['ratios of the rounds', `p50 ${eachRatio(rounds, 'p50Ms')}`, `p99 ${eachRatio(rounds, 'p99Ms')}`],
       [
         'heartbeats',
         `${beats} seen`,

@@ -6,10 +6,10 @@ import { serve } from '../../load/serve.ts';
 /** Strangers who hold connections open: each says one byte a second, of something that never becomes a request. */
 
 /** In which a socket is moved on: every one has its turn once a second. */
-const STEP_MS = 50;
-const STEPS = 20;
-/** New connections a second, until there are enough, and for those that the gateway cut. */
-const CONNECTS_PER_STEP = 25;
+const STEP_MS = 10;
+const STEPS = 100;
+/** New connections, until there are enough, and for those that the gateway cut. */
+const CONNECTS_PER_STEP = 5;
 
 type Kind = 'handshake' | 'http1' | 'preface' | 'headers' | 'body';
 /** A third each in a TLS handshake, in a head of HTTP/1.1, and in HTTP/2. */

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { atMost, interleave, ratioOf } from '../../../hack/bench/scenario.ts';
+import { atMost, eachRatio, interleave, middleOf, ratioOf } from '../../../hack/bench/scenario.ts';
 import { median, pairRatios, quantile } from '../../../hack/bench/statistics.ts';
 
 describe('hack/bench/statistics', () => {
@@ -22,9 +22,9 @@ describe('hack/bench/statistics', () => {
 });
 
 describe('hack/bench/scenario', () => {
-  it('interleaves two contestants and compares them pair by pair', async () => {
+  it('interleaves contestants and compares them round by round', async () => {
     const order: string[] = [];
-    const times = [4, 2, 30, 10, 6, 2];
+    const times = [4, 2, 1, 30, 10, 3, 6, 2, 2];
     const contestant = (name: string) => ({
       name,
       run: async () => {
@@ -32,9 +32,14 @@ describe('hack/bench/scenario', () => {
         return { ms: times[order.length - 1] ?? 0 };
       },
     });
-    const pairs = await interleave(contestant('a'), contestant('b'), 3, () => {});
-    expect(order.join(' ')).to.equal('a b a b a b');
-    expect(ratioOf(pairs, 'ms')).to.equal(3);
+    const rounds = await interleave(['a', 'b', 'c'].map(contestant), 3, () => {});
+    expect(order.join(' ')).to.equal('a b c a b c a b c');
+    expect(
+      [ratioOf(rounds, 'ms'), ratioOf(rounds, 'ms', 2)],
+      'the first over the second, and over the third',
+    ).to.deep.equal([3, 4]);
+    expect(eachRatio(rounds, 'ms', 2)).to.equal('4.00 10.00 3.00');
+    expect(middleOf(rounds, 1, 'ms')).to.equal(2);
   });
 
   it('meets a goal up to and including it; what could not be measured does not', () => {
