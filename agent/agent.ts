@@ -10,7 +10,7 @@ import { connectGateway } from './dial.ts';
 import { Dialer } from './dialer.ts';
 import type { AgentConfig } from './flags.ts';
 import { Health } from './health.ts';
-import { defaultSettings, Limits, MAX_LONG_RUNNING_REQUESTS, sessionSettings } from './limits.ts';
+import { defaultSettings, Limits, sessionSettings } from './limits.ts';
 import { type AgentGauges, AgentMetrics } from './metrics.ts';
 import { probe, probeIdentity } from './probe.ts';
 import { Server } from './serve.ts';
@@ -94,6 +94,7 @@ function assemble(config: AgentConfig, log: Logger) {
   });
   const limits = new Limits(initial, (settings) => {
     pools.ordinary.limit = settings.limits.maxConcurrentRequests;
+    pools.longRunning.limit = settings.limits.maxLongRunningRequests;
     budget.limitBytes = settings.limits.maxBufferBytes;
     upstream.reconfigure({ connectMs: settings.timeouts.connectMs });
     for (const { session } of dialer.sessions) session.settings = sessionSettings(settings);
@@ -186,7 +187,7 @@ function workOf({ ordinary, longRunning }: WorkerPools) {
 function poolsFor({ limits }: AgentSettings): WorkerPools {
   return {
     ordinary: new WorkerPool({ limit: limits.maxConcurrentRequests, queueLimit: QUEUE_LIMIT }),
-    longRunning: new WorkerPool({ limit: MAX_LONG_RUNNING_REQUESTS, queueLimit: QUEUE_LIMIT }),
+    longRunning: new WorkerPool({ limit: limits.maxLongRunningRequests, queueLimit: QUEUE_LIMIT }),
   };
 }
 

@@ -2,9 +2,6 @@ import { type AgentSettings, agentSettings, parseAgentSettings } from '../crds/a
 import { validateSpec } from '../crds/validate.ts';
 import { DEFAULT_SETTINGS, type SessionSettings } from '../tunnel/session/settings.ts';
 
-/** Long-running requests of one agent process at once; spec.limits has no field for it yet. */
-export const MAX_LONG_RUNNING_REQUESTS = 1_000;
-
 /** What an agent runs with until its gateway says otherwise: the defaults of the CRD. Generation 0. */
 export function defaultSettings(): AgentSettings {
   const validated = validateSpec({});
@@ -45,6 +42,7 @@ export class Limits {
 export function sessionSettings({ limits, timeouts }: AgentSettings): SessionSettings {
   return {
     ...DEFAULT_SETTINGS,
+    maxStreams: limits.maxStreamsPerSession,
     maxWindowBytes: limits.maxStreamBufferBytes,
     controlWriteMs: timeouts.controlWriteMs,
     dataWriteMs: timeouts.dataWriteMs,

@@ -14,6 +14,8 @@ export interface AgentSettings {
   readonly access: AccessSettings;
   readonly limits: {
     readonly maxConcurrentRequests: number;
+    readonly maxLongRunningRequests: number;
+    readonly maxStreamsPerSession: number;
     readonly maxStreamBufferBytes: number;
     readonly maxBufferBytes: number;
   };
@@ -48,6 +50,8 @@ export function agentSettings(spec: Spec, { uid, generation }: { uid: string; ge
     access: accessSettings(spec),
     limits: {
       maxConcurrentRequests: limits.maxConcurrentRequests,
+      maxLongRunningRequests: limits.maxLongRunningRequests,
+      maxStreamsPerSession: limits.maxStreamsPerSession,
       maxStreamBufferBytes: measured('bytes', limits.maxStreamBufferBytes),
       maxBufferBytes: measured('bytes', limits.maxBufferBytes),
     },
@@ -88,6 +92,8 @@ const GROUPS = {
   >]: readonly (keyof AgentSettings[Group])[];
 };
 
+/** What a gateway of before these members means: they were no fields of the spec, and had these values. */
+const UNSAID_LIMITS = { maxLongRunningRequests: 1_000, maxStreamsPerSession: 2_000 } as const;
 /** What a gateway of before this member means: it knows no compression, so nothing comes of it. */
 const UNSAID: CompressionSettings = { mode: 'Auto', minBytes: 64 * 1024 };
 
@@ -103,11 +109,20 @@ export function parseAgentSettings(document: unknown): AgentSettings {
     const from = fieldAt(document, group);
     settings[group] = Object.fromEntries(names.map((name) => [name, numberAt(from, name, `${group}.`)]));
   }
+  const strict = settings as unknown as AgentSettings;
   return {
-    ...(settings as unknown as AgentSettings),
+    ...strict,
+    limits: { ...strict.limits, ...laterLimits(fieldAt(document, 'limits')) },
     compression: compressionIn(fieldAt(document, 'compression')),
     access: parseAccess(fieldAt(document, 'access')),
   };
+}
+
+function laterLimits(from: unknown): typeof UNSAID_LIMITS {
+  const said = Object.entries(UNSAID_LIMITS).map(([name, unsaid]) => {
+    return [name, fieldAt(from, name) === undefined ? unsaid : numberAt(from, name, 'limits.')];
+  });
+  return Object.fromEntries(said);
 }
 
 /** A mode of a newer gateway is none that we have. */

@@ -138,16 +138,19 @@ describe('agent/agent', () => {
     await start();
     const configure = (generation: number, maxConcurrentRequests: number) => {
       const settings = defaultSettings();
-      const limits = { maxConcurrentRequests, maxStreamBufferBytes: 65_536, maxBufferBytes: 2 ** 20 };
+      const maxLongRunningRequests = 10 * maxConcurrentRequests;
+      const buffers = { maxStreamBufferBytes: 65_536, maxBufferBytes: 2 ** 20 };
+      const limits = { maxConcurrentRequests, maxLongRunningRequests, ...buffers };
       gateway.last.gateway.configure({ ...settings, generation, limits, future: { field: 1 } });
     };
     configure(4, 80);
     await until(() => agent.state().generation === 4);
     await until(() => gateway.last.gateway.freeSlots('ordinary') === 80);
+    expect(agent.state().limit).to.deep.equal({ ordinary: 80, longRunning: 800 });
     configure(3, 5);
     configure(5, 100);
     await until(() => agent.state().generation === 5);
-    expect(agent.state().limit.ordinary).to.equal(100);
+    expect(agent.state().limit).to.deep.equal({ ordinary: 100, longRunning: 1_000 });
     gateway.last.gateway.configure({ generation: 'broken' });
     const owner = gateway.last.open({}, true);
     await over(owner);

@@ -5,7 +5,13 @@ describe('agent/limits', () => {
   it('starts with the defaults of the CRD', () => {
     const { generation, limits, timeouts } = defaultSettings();
     expect(generation).to.equal(0);
-    expect(limits).to.deep.equal({ maxConcurrentRequests: 64, maxStreamBufferBytes: 2 ** 22, maxBufferBytes: 2 ** 25 });
+    expect(limits).to.deep.equal({
+      maxConcurrentRequests: 64,
+      maxLongRunningRequests: 1_000,
+      maxStreamsPerSession: 2_000,
+      maxStreamBufferBytes: 2 ** 22,
+      maxBufferBytes: 2 ** 25,
+    });
     expect(timeouts).to.include({ connectMs: 10_000, backpressureMs: 10_000, requestMs: 120_000 });
   });
 
@@ -35,6 +41,7 @@ describe('agent/limits', () => {
   it('bounds a session by streams and timeouts', () => {
     const settings = { ...defaultSettings() };
     expect(sessionSettings(settings)).to.include({
+      maxStreams: 2_000,
       maxWindowBytes: 2 ** 22,
       controlWriteMs: 5_000,
       dataWriteMs: 30_000,

@@ -23,7 +23,13 @@ describe('crds/agent-settings', () => {
         groups: [],
         extras: [],
       },
-      limits: { maxConcurrentRequests: 64, maxStreamBufferBytes: 4 * 2 ** 20, maxBufferBytes: 32 * 2 ** 20 },
+      limits: {
+        maxConcurrentRequests: 64,
+        maxLongRunningRequests: 1_000,
+        maxStreamsPerSession: 2_000,
+        maxStreamBufferBytes: 4 * 2 ** 20,
+        maxBufferBytes: 32 * 2 ** 20,
+      },
       timeouts: {
         connectMs: 10_000,
         upstreamHeadersMs: 30_000,
@@ -53,6 +59,15 @@ describe('crds/agent-settings', () => {
   it('takes the defaults of compression from a gateway that does not know it', () => {
     const { compression: _, ...older } = defaults();
     expect(parseAgentSettings(older)).to.deep.equal(defaults());
+  });
+
+  it('takes the limits that were none of the spec as they were, from a gateway that does not name them', () => {
+    const { maxLongRunningRequests: _, maxStreamsPerSession: __, ...limits } = defaults().limits;
+    expect(parseAgentSettings({ ...defaults(), limits })).to.deep.equal(defaults());
+    for (const broken of [{ maxLongRunningRequests: 'many' }, { maxStreamsPerSession: null }]) {
+      const document = { ...defaults(), limits: { ...limits, ...broken } };
+      expect(() => parseAgentSettings(document)).to.throw(TypeError, `limits.${Object.keys(broken)[0]} must be`);
+    }
   });
 
   it('takes a mode of compression that it does not know for Off', () => {

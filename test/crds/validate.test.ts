@@ -22,6 +22,10 @@ describe('crds/validate', () => {
     });
     expect(checked.spec.limits).to.deep.equal({
       maxConcurrentRequests: 64,
+      maxLongRunningRequests: 1_000,
+      maxQueuedRequests: 2_000,
+      maxStreamsPerSession: 2_000,
+      rateLimit: { requestsPerSecond: 500, burst: 1_000 },
       maxStreamBufferBytes: '4Mi',
       maxBufferBytes: '32Mi',
     });

@@ -32,7 +32,13 @@ export const SETTINGS: AgentSettings = {
   tunnelUid: 'uid-1',
   generation: 1,
   access: UNSAID_ACCESS,
-  limits: { maxConcurrentRequests: 64, maxStreamBufferBytes: 4 * MEBIBYTE, maxBufferBytes: 32 * MEBIBYTE },
+  limits: {
+    maxConcurrentRequests: 64,
+    maxLongRunningRequests: 1_000,
+    maxStreamsPerSession: 2_000,
+    maxStreamBufferBytes: 4 * MEBIBYTE,
+    maxBufferBytes: 32 * MEBIBYTE,
+  },
   timeouts: {
     connectMs: 10_000,
     upstreamHeadersMs: 30_000,

@@ -219,6 +219,7 @@ function isReplaced(older: AgentLink, newer: AgentLink): boolean {
 /** What of a tunnel's limits binds the gateway's end of its sessions. */
 function boundsOf({ settings: { limits, timeouts } }: TunnelView) {
   return {
+    maxStreams: limits.maxStreamsPerSession,
     maxWindowBytes: limits.maxStreamBufferBytes,
     controlWriteMs: timeouts.controlWriteMs,
     dataWriteMs: timeouts.dataWriteMs,
