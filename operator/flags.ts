@@ -25,6 +25,8 @@ export interface OperatorConfig {
   readonly allowedOrigins: readonly string[];
   /** Unknown tokens that one address may try a second, in the long run; 0: any number. */
   readonly failedLoginsPerSecond: number;
+  /** How many requests one user may send to each gateway; undefined: any number. */
+  readonly userRate: { readonly requestsPerSecond: number; readonly burst: number } | undefined;
   /** How long after SIGTERM everything is served as before, while others learn that this replica leaves. */
   readonly shutdownDelaySeconds: number;
   /** How long running requests may take to finish after that. */
@@ -112,6 +114,16 @@ function gatewayFlags(argv: Argv) {
       default: 20,
       describe:
         'Unknown tokens that one address may try, ten times as many in a burst; then 429. Raise it where many users share one address; 0: any number',
+    })
+    .option('user-requests-per-second', {
+      type: 'number',
+      default: 0,
+      describe: 'Requests a second that one user may send to each gateway, over all tunnels; then 429. 0: any number',
+    })
+    .option('user-request-burst', {
+      type: 'number',
+      default: 0,
+      describe: 'Requests that one user may send at once after a quiet time. 0: twice --user-requests-per-second',
     });
 }
 
@@ -136,6 +148,7 @@ export function operatorConfig(given: OperatorArguments, env: NodeJS.ProcessEnv)
     tokenAudiences: given['token-audience'].map(checkedAudience),
     allowedOrigins: given['allowed-origin'].map(checkedOrigin),
     failedLoginsPerSecond: atLeast('--failed-logins-per-second', given['failed-logins-per-second'], 0),
+    userRate: userRate(given['user-requests-per-second'], given['user-request-burst']),
     shutdownDelaySeconds: atLeast('--shutdown-delay-seconds', given['shutdown-delay-seconds'], 0),
     drainSeconds: atLeast('--drain-seconds', given['drain-seconds'], 0),
     remoteRemovalTimeoutSeconds: atLeast('--remote-removal-timeout', given['remote-removal-timeout'], 0),
@@ -143,6 +156,14 @@ export function operatorConfig(given: OperatorArguments, env: NodeJS.ProcessEnv)
     logLevel: given['log-level'],
     logFormat: given['log-format'],
   };
+}
+
+/** At least one request comes through at once, or nobody's ever would. */
+function userRate(perSecond: number, burst: number): OperatorConfig['userRate'] {
+  const requestsPerSecond = atLeast('--user-requests-per-second', perSecond, 0);
+  const atOnce = atLeast('--user-request-burst', burst, 0);
+  if (requestsPerSecond === 0) return undefined;
+  return { requestsPerSecond, burst: Math.max(1, atOnce === 0 ? 2 * requestsPerSecond : atOnce) };
 }
 
 /** Scheme and host only, without a trailing slash: paths are ours to add. */

@@ -11,7 +11,7 @@ import { type KeepOptions, type KeptCertificates, keepCertificates } from './gat
 import { MAX_REVIEWS_AT_ONCE } from './gateway/front/reviews.ts';
 import type { ServingCertificate } from './gateway/front/server.ts';
 import { type Gateway, startGateway } from './gateway/gateway.ts';
-import { registerGatewayMetrics } from './gateway/metrics.ts';
+import { refusalCounter, registerGatewayMetrics } from './gateway/metrics.ts';
 import { accessReviewer, secretShelf, tokenReviewer } from './hub-services.ts';
 import { createClient, type KubeClient } from './kube/client.ts';
 import { createEventRecorder, type EventRecorder } from './kube/events.ts';
@@ -98,7 +98,8 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
   const ops = await startOps(config, { controller, gateway: () => gateway, ready }, metrics.registry);
   // Complete caches first: an agent or a user who came earlier would be told that his key or tunnel does not exist.
   await controller.start();
-  const opened = await openGateway(config, controller, certificates.serving, reviews, log);
+  const onRefused = refusalCounter(metrics.registry);
+  const opened = await openGateway({ config, controller, reviews, onRefused, log }, certificates.serving);
   gateway = opened;
   registerGatewayMetrics(metrics.registry, opened.counts);
   const onChange = (pem: string) => opened.setClientAuthorities(pem);
@@ -122,12 +123,17 @@ function hubClients(config: OperatorConfig, { apiAnswered: observe }: OperatorMe
   return { client: clientWith({}), reviews: clientWith({ maxConnections: REVIEW_CONNECTIONS }) };
 }
 
+interface GatewayParts {
+  readonly config: OperatorConfig;
+  readonly controller: Controller;
+  readonly reviews: KubeClient;
+  readonly onRefused: (code: string) => void;
+  readonly log: Logger;
+}
+
 function openGateway(
-  config: OperatorConfig,
-  controller: Controller,
+  { config, controller, reviews, onRefused, log }: GatewayParts,
   certificate: ServingCertificate,
-  reviews: KubeClient,
-  log: Logger,
 ): Promise<Gateway> {
   return startGateway({
     host: config.bindAddress,
@@ -142,6 +148,8 @@ function openGateway(
     allowedOrigins: config.allowedOrigins,
     tokenAudiences: config.tokenAudiences,
     failedLoginsPerSecond: config.failedLoginsPerSecond,
+    userRate: config.userRate,
+    onRefused,
     reviewToken: tokenReviewer(reviews),
     reviewAccess: accessReviewer(reviews),
     clock: systemClock,

@@ -1,3 +1,4 @@
+import { admissionSettings } from '../crds/admission-settings.ts';
 import { agentSettings } from '../crds/agent-settings.ts';
 import type { ClusterTunnel } from '../crds/types.ts';
 import { validateSpec } from '../crds/validate.ts';
@@ -56,6 +57,7 @@ function viewOf({ metadata, spec }: ClusterTunnel, startedAt: Date): TunnelView 
     isSuspended: validated.spec.suspend,
     predatesGateway: isOlder(creationTimestamp, startedAt),
     settings: agentSettings(validated.spec, { uid, generation }),
+    admission: admissionSettings(validated.spec),
   };
 }
 

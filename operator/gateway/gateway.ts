@@ -2,6 +2,8 @@ import { type Clock, pause } from '../../process/clock.ts';
 import type { Logger } from '../../process/log.ts';
 import { Budget } from '../../tunnel/flow/budget.ts';
 import { Admission } from './admission/admit.ts';
+import { Rates } from './admission/rates.ts';
+import type { Rate } from './admission/token-bucket.ts';
 import { Authenticator, type ReviewToken } from './front/authenticate.ts';
 import { Authorizer, type ReviewAccess } from './front/authorize.ts';
 import { CertificateLogins } from './front/certificate-logins.ts';
@@ -12,6 +14,7 @@ import { Gate } from './front/gate.ts';
 import { Handler } from './front/handler.ts';
 import { LongStreams } from './front/long-streams.ts';
 import { type GatewayServer, type ServingCertificate, startServer } from './front/server.ts';
+import type { TunnelError } from './front/tunnel-error.ts';
 import { UsableTunnels } from './front/usable-tunnels.ts';
 import type { FindAgentKey } from './sessions/agent-token.ts';
 import { Hub } from './sessions/hub.ts';
@@ -41,11 +44,15 @@ export interface GatewayOptions {
   readonly tokenAudiences?: readonly string[];
   /** Unknown tokens that one address may try a second, in the long run; any number unless told. */
   readonly failedLoginsPerSecond?: number;
+  /** Of each user over all tunnels; any unless told. */
+  readonly userRate?: Rate | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
   /** How long the head of a request may take; 10 s unless told. */
   readonly headTimeoutMs?: number;
+  /** A request was answered by the gateway itself, for the cause of this code. */
+  readonly onRefused?: (code: string) => void;
   /** What is known of a tunnel's sessions changed. */
   readonly onTunnelChange: (tunnel: string) => void;
 }
@@ -87,6 +94,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const budget = new Budget(options.maxBufferBytes);
   const registry = new Registry(clock, options.onTunnelChange);
   const admission = new Admission({ registry, tunnels, clock, random });
+  const rates = new Rates({ clock, perUser: options.userRate });
   const unsettled = new Unsettled(clock);
   const hub = new Hub({ ...options, registry, unsettled, budget, onRoom: (tunnel) => admission.changed(tunnel) });
   const certificates = new CertificateLogins(clock);
@@ -94,8 +102,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const usable = new UsableTunnels({ gate, tunnels, clock });
   const clusters = new Clusters({ gate, usable, registry, externalUrl, allowedOrigins });
   const longStreams = new LongStreams({ clock, random, log });
-  const forwarder = new Forwarder({ admission, unsettled, longStreams, budget, clock, random, log });
-  const handler = new Handler({ gate, clusters, forwarder, clock, log });
+  const forwarder = new Forwarder({ admission, rates, unsettled, longStreams, budget, clock, random, log });
+  const onRefused = ({ code }: TunnelError) => options.onRefused?.(code);
+  const handler = new Handler({ gate, clusters, forwarder, onRefused, clock, log });
   const server = await startServer({
     host,
     port,

@@ -1,4 +1,4 @@
-import { Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { GatewayCounts } from './gateway.ts';
 
 const GAUGES: Readonly<Record<keyof GatewayCounts, { name: string; help: string }>> = {
@@ -27,4 +27,15 @@ export function registerGatewayMetrics(registry: Registry, counts: () => Gateway
       collect: () => gauge.set(counts()[key as keyof GatewayCounts]),
     });
   }
+}
+
+/** Counts what the gateway answers itself, by cause code. */
+export function refusalCounter(registry: Registry): (code: string) => void {
+  const counter = new Counter({
+    name: 'clustertunnel_requests_refused_total',
+    help: 'Requests that the gateway answered itself instead of their target, by cause code (docs/errors.md).',
+    labelNames: ['code'],
+    registers: [registry],
+  });
+  return (code) => counter.inc({ code });
 }

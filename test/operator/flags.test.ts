@@ -43,6 +43,19 @@ describe('operator/flags', () => {
     });
   });
 
+  it('bounds the rate of a user where it is told to', async () => {
+    const rate = async (...given: string[]) => (await config([URL_FLAG, ...given])).userRate;
+    expect(await rate()).to.equal(undefined);
+    expect(await rate('--user-request-burst=9')).to.equal(undefined);
+    expect(await rate('--user-requests-per-second=50')).to.deep.equal({ requestsPerSecond: 50, burst: 100 });
+    expect(await rate('--user-requests-per-second=0.2')).to.deep.equal({ requestsPerSecond: 0.2, burst: 1 });
+    const both = ['--user-requests-per-second=50', '--user-request-burst=60'];
+    expect(await rate(...both)).to.deep.equal({ requestsPerSecond: 50, burst: 60 });
+    for (const flag of ['--user-requests-per-second', '--user-request-burst']) {
+      expect(await trouble([URL_FLAG, `${flag}=-1`])).to.contain(flag);
+    }
+  });
+
   it('asks for the audiences of tokens that it is told, and bounds guesses', async () => {
     expect(await config([URL_FLAG])).to.deep.include({ tokenAudiences: [], failedLoginsPerSecond: 20 });
     const given = ['--token-audience=a', '--token-audience', 'b', '--failed-logins-per-second=0'];

@@ -22,6 +22,10 @@ describe('operator/tunnel-views', () => {
     expect(views.get('c1')).to.deep.include({ name: 'c1', uid: 'u1', isDeleting: false });
     expect(views.get('c1')?.settings).to.include({ generation: 1, tunnelUid: 'u1' });
     expect(views.get('c1')?.settings.limits.maxConcurrentRequests).to.equal(64);
+    expect(views.get('c1')?.admission).to.deep.equal({
+      maxQueuedRequests: 2_000,
+      rateLimit: { requestsPerSecond: 500, burst: 1_000 },
+    });
   });
 
   it('keeps a view until the generation, the uid or the deletion changes', () => {

@@ -9,6 +9,7 @@ import { WebSocket } from 'ws';
 import { UNSAID_ACCESS } from '../../crds/access-settings.ts';
 import type { AgentSettings } from '../../crds/agent-settings.ts';
 import { type AgentKey, mintAgentToken } from '../../crds/agent-token.ts';
+import type { Rate } from '../../operator/gateway/admission/token-bucket.ts';
 import { issueAuthority, issueServing, type KeyPair } from '../../operator/gateway/front/certificates.ts';
 import { type Gateway, type GatewayCounts, startGateway } from '../../operator/gateway/gateway.ts';
 import type { TunnelView } from '../../operator/gateway/sessions/tunnels.ts';
@@ -224,6 +225,7 @@ export interface FixtureOptions {
   readonly http2?: boolean;
   readonly log?: Logger;
   readonly failedLoginsPerSecond?: number;
+  readonly userRate?: Rate;
 }
 
 let certificates: Promise<{ authority: KeyPair; serving: KeyPair }> | undefined;
@@ -245,6 +247,8 @@ export class GatewayFixture {
   readonly keys = new Map<string, AgentKey>();
   readonly agents: ScriptedAgent[] = [];
   readonly changes: string[] = [];
+  /** Cause codes of what the gateway answered itself, in order. */
+  readonly refused: string[] = [];
   /** Called at each of these changes. */
   onChange: () => void = () => {};
   /** What the hub was asked. */
@@ -288,6 +292,8 @@ export class GatewayFixture {
         fixture.onChange();
       },
       failedLoginsPerSecond: options.failedLoginsPerSecond ?? 0,
+      userRate: options.userRate,
+      onRefused: (code) => fixture.refused.push(code),
       ...(options.http2 === undefined ? {} : { http2: options.http2 }),
       ...(options.headTimeoutMs === undefined ? {} : { headTimeoutMs: options.headTimeoutMs }),
     });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { expect } from 'chai';
 import { Dialer } from '../../agent/dialer.ts';
+import type { AdmissionSettings } from '../../crds/admission-settings.ts';
 import type { AgentSettings } from '../../crds/agent-settings.ts';
 import { silentLogger } from '../../process/log.ts';
 import { websocketTransport } from '../../tunnel/session/websocket.ts';
@@ -10,9 +11,11 @@ import { RecordingUpstream } from '../support/recording-upstream.ts';
 import { Relay } from '../support/relay.ts';
 import { until } from '../support/turns.ts';
 
-export interface BrokenPathOptions extends Pick<FixtureOptions, 'log' | 'failedLoginsPerSecond'> {
+export interface BrokenPathOptions extends Pick<FixtureOptions, 'log' | 'failedLoginsPerSecond' | 'userRate'> {
   /** Of the tunnel, at both ends. */
   readonly settings?: AgentSettings;
+  /** Of the tunnel, at the gateway. */
+  readonly admission?: AdmissionSettings;
   /** Where the agent looks for its API server; where it is, unless told. */
   readonly upstreamUrl?: string;
 }
@@ -52,7 +55,8 @@ export class BrokenPath {
 
   static async start(options: BrokenPathOptions = {}): Promise<BrokenPath> {
     const [upstream, gateway] = await Promise.all([RecordingUpstream.start(), GatewayFixture.start(options)]);
-    gateway.addTunnel('c1', { settings: options.settings ?? SETTINGS });
+    const { settings = SETTINGS, admission } = options;
+    gateway.addTunnel('c1', { settings, ...(admission === undefined ? {} : { admission }) });
     const path = new BrokenPath(upstream, gateway, await Relay.open(gateway.url), options);
     path.dialer.start();
     await until(() => path.#isAtRest);

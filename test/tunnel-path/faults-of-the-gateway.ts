@@ -13,7 +13,7 @@ const QUEUE = 2_000;
 /** Streams that one HTTP/2 connection may have, and some to spare. */
 const PER_CONNECTION = 200;
 /** Workers of the played agent for requests without an end. */
-const LONG_WORKERS = 8;
+export const LONG_WORKERS = 8;
 const { requestMs } = SETTINGS.timeouts;
 
 /** More of the same address than the gateway asks the hub about at once. */
@@ -37,7 +37,7 @@ async function fillTheQueue(stage: FaultStage): Promise<void> {
   await stage.waits(QUEUE);
 }
 
-async function takeAllWorkers(stage: FaultStage): Promise<void> {
+export async function takeAllWorkers(stage: FaultStage): Promise<void> {
   stage.path.upstream.answer = (_, response) => response.flushHeaders();
   const client = stage.client();
   for (let at = 0; at < LONG_WORKERS; at++) client.call({ path: `/clusters/c1${WATCH}` });

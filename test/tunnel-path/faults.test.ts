@@ -1,11 +1,26 @@
 import { expect } from 'chai';
-import { codeOf, FAULT_KINDS, rowOf } from '../../operator/gateway/front/fault.ts';
+import { codeOf, FAULT_KINDS, type FaultKind, rowOf } from '../../operator/gateway/front/fault.ts';
 import { type FaultCase, FaultStage, type Told, type Way } from './fault-stage.ts';
 import { GATEWAY_FAULTS } from './faults-of-the-gateway.ts';
+import { LIMIT_FAULTS } from './faults-of-the-limits.ts';
 import { UPSTREAM_FAULTS } from './faults-of-the-upstream.ts';
 import { AGENT_FAULTS, TUNNEL_FAULTS } from './faults-of-the-way.ts';
 
-const CASES: readonly FaultCase[] = [...GATEWAY_FAULTS, ...TUNNEL_FAULTS, ...AGENT_FAULTS, ...UPSTREAM_FAULTS];
+const CASES: readonly FaultCase[] = [
+  ...GATEWAY_FAULTS,
+  ...LIMIT_FAULTS,
+  ...TUNNEL_FAULTS,
+  ...AGENT_FAULTS,
+  ...UPSTREAM_FAULTS,
+];
+/** What else runs at the target is why these are refused. */
+const OTHERS_RUN: ReadonlySet<FaultKind> = new Set([
+  'queue_full',
+  'queue_timeout',
+  'session_full',
+  'stream_limit',
+  'rate_limited',
+]);
 const TRACE_ID = 'trace-of-this-test';
 /** What is for logs, not for people who read a message. */
 const UNREADABLE = /undefined|\[object|\bE[A-Z]{5,}\b|(?<!\()\b[A-Z]{3,}_[A-Z_]+\b|\n/;
@@ -41,6 +56,7 @@ describe('tunnel-path/faults', function () {
           else expectStatus(each, told);
           expectTruth(each, told, { method, way, executed: stage.executed });
           expectLine(each, stage);
+          expect(stage.path.gateway.refused, 'counted by its code').to.include(codeOf(each.kind));
         });
       }
     });
@@ -105,7 +121,7 @@ function expectTruth(
 ): void {
   expect(asked.executed, 'requests at the target').to.equal(executed);
   const isRead = asked.way !== 'upgrade' && asked.method !== 'POST';
-  const others = kind === 'queue_timeout' || kind === 'stream_limit' ? executed : 0;
+  const others = OTHERS_RUN.has(kind) ? executed : 0;
   if (headers['retry-after'] !== undefined && !isRead) expect(asked.executed - others).to.equal(0);
 }
 

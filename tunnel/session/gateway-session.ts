@@ -58,13 +58,19 @@ export class GatewaySession {
     return this.#free[pool];
   }
 
+  /** Greeted, and neither end leaves. */
+  get isOpen(): boolean {
+    return this.session.state === 'open';
+  }
+
+  /** How many streams more may be open here at once. */
+  get streamsLeft(): number {
+    return Math.max(0, this.session.settings.maxStreams - this.session.streams.size);
+  }
+
   /** Whether a request of this pool may be opened now. */
   hasRoom(pool: SlotPool): boolean {
-    return (
-      this.session.state === 'open' &&
-      this.#free[pool] > 0 &&
-      this.session.streams.size < this.session.settings.maxStreams
-    );
+    return this.isOpen && this.#free[pool] > 0 && this.streamsLeft > 0;
   }
 
   /**

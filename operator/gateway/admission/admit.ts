@@ -9,7 +9,7 @@ import type { Tunnels } from '../sessions/tunnels.ts';
 import { type Absence, gaveUp, giveUpAtMs, isOffline, offline, type Patience } from './absence.ts';
 import { WaitingRoom } from './waiting.ts';
 
-/** limits.maxQueuedRequests, until it is a field: per tunnel and gateway. */
+/** Of a tunnel that does not say limits.maxQueuedRequests. */
 const MAX_QUEUED_REQUESTS = 2_000;
 
 /** A request that is authorised and wants a stream. */
@@ -17,6 +17,8 @@ export interface Applicant {
   readonly tunnel: string;
   /** What it asks of the target, without the query: for errors. */
   readonly path: string;
+  /** Whose it is: users of a tunnel take turns. */
+  readonly user: string;
   readonly pool: SlotPool;
   readonly isWatch: boolean;
   /** The tunnel is older than this gateway: until its agents had time to come back it counts as away, not as offline. */
@@ -42,10 +44,18 @@ export interface AdmissionOptions {
   readonly random: () => number;
 }
 
+/** Who waits for a tunnel's workers, by pool. */
+interface Rooms extends Readonly<Record<SlotPool, WaitingRoom>> {
+  /** How the tunnel was when the deadlines of who waits were read last. */
+  presence: Presence;
+}
+
+type Presence = Pick<Absence, 'isConnected' | 'awaySinceMs'>;
+
 /** Now, later or not: hands each request a stream as soon as an agent has a free worker for it. */
 export class Admission {
   readonly #options: AdmissionOptions;
-  readonly #rooms = new Map<string, Record<SlotPool, WaitingRoom>>();
+  readonly #rooms = new Map<string, Rooms>();
   /** Tunnels whose agents had room when the budget had none: whoever gives back may have given theirs. */
   readonly #starved = new Set<string>();
   readonly #startedMs: number;
@@ -59,7 +69,7 @@ export class Admission {
   /** Requests that wait, over all tunnels. */
   get waiting(): number {
     let count = 0;
-    for (const rooms of this.#rooms.values()) count += rooms.ordinary.size + rooms.longRunning.size;
+    for (const rooms of this.#rooms.values()) count += sizeOf(rooms);
     return count;
   }
 
@@ -102,29 +112,62 @@ export class Admission {
     this.#starved.delete(tunnel);
     const rooms = this.#rooms.get(tunnel);
     if (rooms === undefined) return;
-    for (const room of [rooms.ordinary, rooms.longRunning]) {
-      room.wake();
-      room.rearm();
-    }
-    if (rooms.ordinary.size + rooms.longRunning.size === 0) this.#rooms.delete(tunnel);
+    rooms.ordinary.wake();
+    rooms.longRunning.wake();
+    this.#rearm(rooms, this.#presence(tunnel));
+    if (sizeOf(rooms) === 0) this.#rooms.delete(tunnel);
+  }
+
+  /** Deadlines are other ones only when the tunnel came or went; slots come free far more often. */
+  #rearm(rooms: Rooms, presence: Presence): void {
+    const { isConnected, awaySinceMs } = rooms.presence;
+    if (isConnected === presence.isConnected && awaySinceMs === presence.awaySinceMs) return;
+    rooms.presence = presence;
+    rooms.ordinary.rearm();
+    rooms.longRunning.rearm();
   }
 
   #wait(applicant: Applicant, patience: Patience): () => void {
-    const { tunnel, path, pool, isWatch, onError } = applicant;
+    const { tunnel, path, user, pool, isWatch, onError } = applicant;
     const absence = this.#absence(applicant);
     if (this.#isDraining || isOffline(absence, isWatch)) {
       onError(this.#isDraining ? leaving({ tunnel, path }) : offline(applicant, absence));
       return () => {};
     }
+    const tooMany = this.#tooMany(applicant);
+    if (tooMany !== undefined) {
+      onError(tooMany);
+      return () => {};
+    }
     const leave = this.#room(tunnel)[pool].enter({
+      user,
       take: () => this.#open(applicant, patience.deadlineMs),
       dueMs: () => giveUpAtMs(this.#absence(applicant), patience),
       expire: () => onError(this.#isDraining ? leaving({ tunnel, path }) : this.#gaveUp(applicant)),
+      giveWay: () => onError(this.#queueFull(applicant)),
     });
     if (leave !== undefined) return leave;
-    const message = `${MAX_QUEUED_REQUESTS} requests wait for tunnel "${tunnel}"`;
-    onError(new TunnelError('queue_full', message, { tunnel, path }));
+    onError(this.#queueFull(applicant));
     return () => {};
+  }
+
+  /** Its sessions are full already, or will be of those who wait. */
+  #tooMany({ tunnel, path }: Applicant): TunnelError | undefined {
+    const open = this.#options.registry.facts(tunnel).links.filter(({ session }) => session.isOpen);
+    const left = open.reduce((total, { session }) => total + session.streamsLeft, 0);
+    const rooms = this.#rooms.get(tunnel);
+    if (open.length === 0 || (rooms === undefined ? 0 : sizeOf(rooms)) < left) return undefined;
+    const message = `as many requests run or wait at tunnel "${tunnel}" as its sessions may carry (spec.limits.maxStreamsPerSession)`;
+    return new TunnelError('session_full', message, { tunnel, path });
+  }
+
+  #queueFull({ tunnel, path }: Applicant): TunnelError {
+    const message = `${this.#maxQueued(tunnel)} requests wait for tunnel "${tunnel}" (spec.limits.maxQueuedRequests)`;
+    return new TunnelError('queue_full', message, { tunnel, path });
+  }
+
+  #maxQueued(tunnel: string): number {
+    return this.#options.tunnels.get(tunnel)?.admission?.maxQueuedRequests ?? MAX_QUEUED_REQUESTS;
   }
 
   #gaveUp(applicant: Applicant): TunnelError {
@@ -147,10 +190,14 @@ export class Admission {
   }
 
   #absence({ tunnel, predatesGateway = false }: Applicant): Absence {
-    const facts = this.#options.registry.facts(tunnel);
-    const { links, awaySinceMs = predatesGateway ? this.#startedMs : undefined } = facts;
+    const { isConnected, awaySinceMs = predatesGateway ? this.#startedMs : undefined } = this.#presence(tunnel);
     const state = this.#state(tunnel);
-    return { nowMs: this.#options.clock.nowMs(), isConnected: links.length > 0, awaySinceMs, ...state };
+    return { nowMs: this.#options.clock.nowMs(), isConnected, awaySinceMs, ...state };
+  }
+
+  #presence(tunnel: string): Presence {
+    const { links, awaySinceMs } = this.#options.registry.facts(tunnel);
+    return { isConnected: links.length > 0, awaySinceMs };
   }
 
   #state(tunnel: string): Pick<Absence, 'isSuspended' | 'isGone'> {
@@ -158,12 +205,16 @@ export class Admission {
     return { isSuspended: view?.isSuspended ?? false, isGone: view?.isDeleting ?? true };
   }
 
-  #room(tunnel: string): Record<SlotPool, WaitingRoom> {
+  #room(tunnel: string): Rooms {
     const known = this.#rooms.get(tunnel);
     if (known !== undefined) return known;
-    const room = () => new WaitingRoom(this.#options.clock, MAX_QUEUED_REQUESTS);
-    const rooms = { ordinary: room(), longRunning: room() };
+    const room = () => new WaitingRoom(this.#options.clock, () => this.#maxQueued(tunnel));
+    const rooms = { ordinary: room(), longRunning: room(), presence: this.#presence(tunnel) };
     this.#rooms.set(tunnel, rooms);
     return rooms;
   }
+}
+
+function sizeOf({ ordinary, longRunning }: Rooms): number {
+  return ordinary.size + longRunning.size;
 }

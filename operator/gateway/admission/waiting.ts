@@ -1,28 +1,38 @@
 import type { Clock } from '../../../process/clock.ts';
+import { FairLines, type Standing } from './fair-lines.ts';
 
 /** A request that waits for its turn. */
 export interface Waiter {
+  /** Whose request it is: users take turns. */
+  readonly user: string;
   /** Takes its turn; false when there is still no room for it. */
   readonly take: () => boolean;
   /** When it gives up, in monotonic ms; read again whenever the tunnel comes or goes. */
   readonly dueMs: () => number;
   /** It gave up. */
   readonly expire: () => void;
+  /** The room is full, and somebody needs the place whose line is much shorter. */
+  readonly giveWay: () => void;
 }
 
 interface Place {
   readonly waiter: Waiter;
+  standing: Standing<Place> | undefined;
   dueMs: number;
   cancelTimer: () => void;
 }
 
-/** First come, first served, bounded in number and by each waiter's own deadline. */
+/**
+ * Users take turns, each with his first request first; bounded in number and by each waiter's own deadline. Who comes to a
+ * full room takes the place of the newest request of the longest line, unless his own line would be as long then.
+ */
 export class WaitingRoom {
   readonly #clock: Clock;
-  readonly #maxWaiting: number;
-  readonly #places = new Set<Place>();
+  readonly #maxWaiting: () => number;
+  readonly #places = new FairLines<Place>();
 
-  constructor(clock: Clock, maxWaiting: number) {
+  /** `maxWaiting` is read whenever somebody comes. When it shrinks, those who wait may stay. */
+  constructor(clock: Clock, maxWaiting: () => number) {
     this.#clock = clock;
     this.#maxWaiting = maxWaiting;
   }
@@ -33,18 +43,20 @@ export class WaitingRoom {
 
   /** Takes a place; the returned function leaves it (the client went away). undefined: the room is full. */
   enter(waiter: Waiter): (() => void) | undefined {
-    if (this.#places.size >= this.#maxWaiting) return undefined;
-    const place: Place = { waiter, dueMs: Number.NaN, cancelTimer: () => {} };
-    this.#places.add(place);
+    const max = this.#maxWaiting();
+    if (this.#places.size >= max && (max === 0 || !this.#makeRoom(waiter.user))) return undefined;
+    const place: Place = { waiter, standing: undefined, dueMs: Number.NaN, cancelTimer: () => {} };
+    place.standing = this.#places.add(waiter.user, place);
     this.#arm(place);
     return () => this.#leave(place);
   }
 
-  /** Room may have come free: serves waiters in order until one cannot be served. */
+  /** Room may have come free: serves waiters in turn until one cannot be served. */
   wake(): void {
-    for (const place of this.#places) {
+    for (let place = this.#places.next(); place !== undefined; place = this.#places.next()) {
       if (!place.waiter.take()) return;
-      this.#leave(place);
+      place.cancelTimer();
+      if (place.standing !== undefined) this.#places.serve(place.standing);
     }
   }
 
@@ -58,9 +70,18 @@ export class WaitingRoom {
     for (const place of [...this.#places]) this.#expire(place);
   }
 
+  /** False: nobody of a longer line waits. */
+  #makeRoom(user: string): boolean {
+    if (this.#places.lengthOf(user) + 1 >= this.#places.longest) return false;
+    const place = this.#places.newestOfLongest();
+    if (place === undefined) return false;
+    this.#leave(place);
+    place.waiter.giveWay();
+    return true;
+  }
+
   #arm(place: Place): void {
     const dueMs = place.waiter.dueMs();
-    // Asked at every slot that comes free: mostly nothing has changed.
     if (dueMs === place.dueMs) return;
     place.dueMs = dueMs;
     place.cancelTimer();
@@ -69,7 +90,7 @@ export class WaitingRoom {
 
   #leave(place: Place): void {
     place.cancelTimer();
-    this.#places.delete(place);
+    if (place.standing !== undefined) this.#places.remove(place.standing);
   }
 
   #expire(place: Place): void {

@@ -44,6 +44,7 @@ const ROWS = {
   queue_full: { status: 429, reason: 'TooManyRequests', hop: 'gateway', retryable: true, retryAfterSeconds: 1 },
   queue_timeout: { status: 429, reason: 'TooManyRequests', hop: 'gateway', retryable: true, retryAfterSeconds: 1 },
   rate_limited: { status: 429, reason: 'TooManyRequests', hop: 'gateway', retryable: true, retryAfterSeconds: 1 },
+  session_full: { status: 429, reason: 'TooManyRequests', hop: 'gateway', retryable: true, retryAfterSeconds: 1 },
   stream_limit: { status: 429, reason: 'TooManyRequests', hop: 'agent', retryable: true, retryAfterSeconds: 1 },
   draining: {
     status: 429,
@@ -91,6 +92,7 @@ export type FaultKind = keyof typeof ROWS;
 const CODES: Partial<Record<FaultKind, string>> = {
   malformed: 'bad_request',
   watch_held: 'cluster_reconnecting',
+  session_full: 'stream_limit',
   session_lost_read: 'session_lost',
   session_lost_write: 'session_lost',
   upstream_reset_read: 'upstream_reset',

@@ -6,6 +6,7 @@ import { crossing } from '../../../tunnel/request-headers.ts';
 import { InflatedStream, type RequestStream } from '../../../tunnel/session/inflated-stream.ts';
 import type { RawHeaders, RequestHead } from '../../../tunnel/wire/head.ts';
 import type { Admission } from '../admission/admit.ts';
+import type { Rates } from '../admission/rates.ts';
 import { Exchange } from '../sessions/exchange.ts';
 import type { ExchangeOutcome } from '../sessions/exchange-options.ts';
 import { isRead } from '../sessions/stream-fault.ts';
@@ -14,6 +15,7 @@ import { Upgrade } from '../sessions/upgrade.ts';
 import type { ClientRequest, ClientResponse } from './answer.ts';
 import { auditLine } from './audit.ts';
 import type { Allowed } from './gate.ts';
+import type { HubUser } from './identity.ts';
 import type { LongStreams } from './long-streams.ts';
 import type { TunnelError } from './tunnel-error.ts';
 
@@ -24,6 +26,7 @@ const MAX_ATTEMPTS = 3;
 
 export interface ForwarderOptions {
   readonly admission: Admission;
+  readonly rates: Rates;
   readonly unsettled: Unsettled;
   readonly budget: Budget;
   readonly longStreams: LongStreams;
@@ -126,6 +129,7 @@ export class Forwarder {
       leave = admission.admit({
         tunnel: route.tunnel,
         path: route.plainPath,
+        user: askerOf(user),
         pool: isLongRunning ? 'longRunning' : 'ordinary',
         isWatch: route.info.verb === 'watch' && !isUpgrade,
         predatesGateway: view.predatesGateway ?? false,
@@ -159,8 +163,20 @@ export class Forwarder {
         return true;
       },
     });
-    apply();
+    const limited = this.#limited(allowed);
+    if (limited === undefined) apply();
+    else served.refuse(limited);
   }
+
+  /** Why it is one request too many; counts it otherwise. */
+  #limited({ route: { tunnel, plainPath: path }, view, user }: Allowed): TunnelError | undefined {
+    return this.#options.rates.refusal({ tunnel, path, user: askerOf(user), rate: view.admission?.rateLimit });
+  }
+}
+
+/** Who shares a tunnel and has a rate: as whomever he asks to act, it is he who logged in. */
+function askerOf({ username, impersonatedBy }: HubUser): string {
+  return impersonatedBy ?? username;
 }
 
 /** What OPEN says. */

@@ -28,6 +28,8 @@ export interface HandlerOptions {
   readonly gate: Gate;
   readonly clusters: Clusters;
   readonly forwarder: Forwarder;
+  /** A request was answered by the gateway itself. */
+  readonly onRefused?: ((error: TunnelError) => void) | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -65,10 +67,11 @@ export class Handler {
   /** Answers `request`, one way or the other. Never throws. */
   handle(request: ClientRequest, response: ClientResponse): void {
     const { method = '', url = '', rawHeaders: headers } = request;
-    const { gate, forwarder, clock } = this.#options;
+    const { gate, forwarder, onRefused, clock } = this.#options;
     const traceId = traceIdFor(headers);
     closeWhenReset(response);
     const refuse = (error: TunnelError, tunnel?: string) => {
+      onRefused?.(error);
       sendError({ request, response }, error, traceId, tunnel);
       discardBody(request, response, clock);
       cutUntaken(response, clock);
@@ -88,13 +91,14 @@ export class Handler {
   /** Ties the client's connection to a stream, or refuses. `head`: what came behind the request. Never throws. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { method = '', url = '', httpVersion, rawHeaders: headers } = request;
-    const { gate, forwarder, clock } = this.#options;
+    const { gate, forwarder, onRefused, clock } = this.#options;
     const traceId = traceIdFor(headers);
     socket.on('error', () => {
       // 'close' says the rest.
     });
     if (head.length > 0) socket.unshift(head);
     const refuse = (error: TunnelError, tunnel?: string) => {
+      onRefused?.(error);
       socket.resume();
       refuseUpgrade(socket, error, { clock, traceId, tunnel, method });
     };

@@ -1,3 +1,4 @@
+import type { AdmissionSettings } from '../../../crds/admission-settings.ts';
 import type { AgentSettings } from '../../../crds/agent-settings.ts';
 
 /** What the gateway needs to know of a tunnel. main.ts makes it from the controller's store. */
@@ -11,6 +12,8 @@ export interface TunnelView {
   /** Made before this gateway started: its agents may be on their way back, so "never connected" is not known. */
   readonly predatesGateway?: boolean;
   readonly settings: AgentSettings;
+  /** undefined: any rate, and 2,000 requests may wait. */
+  readonly admission?: AdmissionSettings;
 }
 
 /** The accepted tunnels of the hub. */

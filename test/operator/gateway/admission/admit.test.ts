@@ -12,6 +12,8 @@ import { ManualClock } from '../../../support/manual-clock.ts';
 class FakeSession {
   readonly free: Record<SlotPool, number>;
   readonly opened: RequestHead[] = [];
+  isOpen = true;
+  streamsLeft = 10_000;
   hasReserve = true;
 
   constructor(free: Partial<Record<SlotPool, number>>) {
@@ -34,15 +36,22 @@ describe('operator/gateway/admission/admit', () => {
   let awaySinceMs: number | undefined;
   let admission: Admission;
   let isSuspended: boolean;
+  let maxQueuedRequests: number;
   let told: string[];
   beforeEach(() => {
     clock = new ManualClock();
     sessions = [];
     awaySinceMs = undefined;
     isSuspended = false;
+    maxQueuedRequests = 2_000;
     told = [];
     const facts = () => ({ links: sessions.map((session) => ({ session })), lastDisconnect: undefined, awaySinceMs });
-    const tunnels = { get: () => ({ isSuspended, isDeleting: false }) as TunnelView };
+    const tunnels = {
+      get: () => {
+        const admission = { maxQueuedRequests, rateLimit: { requestsPerSecond: 1, burst: 1 } };
+        return { isSuspended, isDeleting: false, admission } as TunnelView;
+      },
+    };
     admission = new Admission({ registry: { facts } as unknown as Registry, tunnels, clock, random: () => 0.5 });
   });
 
@@ -51,6 +60,7 @@ describe('operator/gateway/admission/admit', () => {
     return admission.admit({
       tunnel: 'c1',
       path: '/api',
+      user: 'jane',
       pool,
       isWatch: false,
       isEnd: true,
@@ -251,6 +261,75 @@ describe('operator/gateway/admission/admit', () => {
     expect(admission.waiting).to.equal(1);
     admission.clear('c2');
     expect(clock.pending).to.equal(0);
+  });
+
+  it('follows a tunnel that lets more or fewer wait; who waits already may stay', () => {
+    sessions = [new FakeSession({})];
+    maxQueuedRequests = 1;
+    for (const name of ['a', 'b']) admit(name);
+    expect(told).to.deep.equal(['b queue_full']);
+    maxQueuedRequests = 3;
+    for (const name of ['c', 'd', 'e']) admit(name);
+    expect(told).to.deep.equal(['b queue_full', 'e queue_full']);
+    maxQueuedRequests = 0;
+    admit('f');
+    expect([told.at(-1), admission.waiting]).to.deep.equal(['f queue_full', 3]);
+  });
+
+  it('lets the user with most requests make room for another when the queue is full', () => {
+    sessions = [new FakeSession({})];
+    maxQueuedRequests = 3;
+    for (const name of ['a', 'b', 'c']) admit(name);
+    admit('d', { user: 'joe' });
+    expect(told).to.deep.equal(['c queue_full']);
+    (sessions[0] as FakeSession).free.ordinary = 2;
+    admission.changed('c1');
+    expect(told).to.deep.equal(['c queue_full', 'a sent', 'd sent']);
+  });
+
+  it('lets no more run and wait than the open sessions may carry', () => {
+    const [full, other] = [new FakeSession({}), new FakeSession({})];
+    sessions = [full, other];
+    full.streamsLeft = 0;
+    other.streamsLeft = 2;
+    admit('a');
+    admit('b', { pool: 'longRunning' });
+    admit('c', { user: 'joe' });
+    expect(told).to.deep.equal(['c stream_limit']);
+    other.isOpen = false;
+    admit('d');
+    expect(told.at(-1), 'one that leaves carries nobody who waits').to.equal('d stream_limit');
+    full.isOpen = false;
+    admit('e');
+    expect(admission.waiting, 'the next session may carry them').to.equal(3);
+    expect(told).to.have.length(2);
+  });
+
+  it('reads the deadlines of who waits again when a tunnel comes that never was there', () => {
+    admit('early', { predatesGateway: true });
+    sessions = [new FakeSession({})];
+    admission.changed('c1');
+    clock.advance(999);
+    expect(told).to.deep.equal([]);
+    clock.advance(1);
+    expect(told).to.deep.equal(['early queue_timeout']);
+  });
+
+  it('takes the same time for a slot that comes free, however many wait', () => {
+    const session = new FakeSession({});
+    sessions = [session];
+    for (let at = 0; at < 2_000; at++) admit(`a${at}`);
+    let looks = 0;
+    const { nowMs } = clock;
+    clock.nowMs = () => {
+      looks += 1;
+      return nowMs.call(clock);
+    };
+    session.free.ordinary = 1;
+    admission.changed('c1');
+    expect([told, admission.waiting]).to.deep.equal([['a0 sent'], 1_999]);
+    expect(looks).to.be.below(10);
+    admission.clear('c1');
   });
 
   it('opens nothing at a suspended tunnel and lets nobody wait, though there is room', () => {

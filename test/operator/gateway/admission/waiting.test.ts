@@ -8,16 +8,20 @@ describe('operator/gateway/admission/waiting', () => {
   let told: string[];
   let room: WaitingRoom;
   let free: number;
+  let maxWaiting: number;
   beforeEach(() => {
     clock = new ManualClock();
     told = [];
-    room = new WaitingRoom(clock, 3);
+    room = new WaitingRoom(clock, () => maxWaiting);
+    maxWaiting = 3;
     free = 0;
   });
   afterEach(() => expect(clock.pending).to.equal(room.size));
 
   const enter = (name: string, dueMs = () => Number.POSITIVE_INFINITY) =>
     room.enter({
+      // a1 is of user a.
+      user: name.slice(0, 1),
       take: () => {
         if (free === 0) return false;
         free -= 1;
@@ -26,6 +30,7 @@ describe('operator/gateway/admission/waiting', () => {
       },
       dueMs,
       expire: () => told.push(`${name} expired`),
+      giveWay: () => told.push(`${name} gave way`),
     });
 
   it('serves in the order of coming, as many as there is room for', () => {
@@ -41,6 +46,45 @@ describe('operator/gateway/admission/waiting', () => {
     enter('b');
     room.wake();
     expect(told).to.deep.equal([]);
+    expect(room.size).to.equal(2);
+  });
+
+  it('lets users take turns: one with many requests does not stand before one with one', () => {
+    maxWaiting = 9;
+    for (const name of ['a1', 'a2', 'a3', 'b1', 'c1', 'c2']) enter(name);
+    free = 4;
+    room.wake();
+    expect(told).to.deep.equal(['a1 taken', 'b1 taken', 'c1 taken', 'a2 taken']);
+    free = 9;
+    room.wake();
+    expect(told.slice(4)).to.deep.equal(['c2 taken', 'a3 taken']);
+  });
+
+  it('lets the newest of a longer line give way to who comes to a full room', () => {
+    for (const name of ['a1', 'a2', 'a3']) enter(name);
+    expect(enter('b1')).to.be.a('function');
+    expect(told).to.deep.equal(['a3 gave way']);
+    expect(enter('b2'), 'his line would be as long').to.equal(undefined);
+    expect(enter('a4')).to.equal(undefined);
+    expect(enter('c1')).to.be.a('function');
+    expect(enter('d1'), 'nobody has more than one').to.equal(undefined);
+    free = 9;
+    room.wake();
+    expect(told).to.deep.equal(['a3 gave way', 'a2 gave way', 'a1 taken', 'b1 taken', 'c1 taken']);
+  });
+
+  it('follows a bound that changes: who waits may stay', () => {
+    for (const name of ['a1', 'a2', 'a3']) enter(name);
+    maxWaiting = 1;
+    expect(enter('a4')).to.equal(undefined);
+    expect(told).to.deep.equal([]);
+    free = 2;
+    room.wake();
+    expect(enter('a5')).to.equal(undefined);
+    maxWaiting = 2;
+    expect(enter('a6')).to.be.a('function');
+    maxWaiting = 0;
+    expect(enter('b1'), 'nobody may wait').to.equal(undefined);
     expect(room.size).to.equal(2);
   });
 
@@ -130,7 +174,7 @@ type Step = { enterMs: number } | { leave: number } | { free: number } | { waitM
 /** Waiters that note how each of them ended. */
 class Crowd {
   readonly clock = new ManualClock();
-  readonly room = new WaitingRoom(this.clock, 5);
+  readonly room = new WaitingRoom(this.clock, () => 5);
   readonly ends = new Map<number, string[]>();
   readonly leaves: (() => void)[] = [];
   readonly taken: number[] = [];
@@ -147,6 +191,8 @@ class Crowd {
     const id = this.leaves.length;
     const dueMs = this.clock.nowMs() + afterMs;
     const leave = this.room.enter({
+      user: 'jane',
+      giveWay: () => this.#note(id, 'gave way'),
       take: () => this.#take(id),
       dueMs: () => dueMs,
       expire: () => this.#note(id, 'expired'),
