@@ -17,6 +17,7 @@ import { type GatewayServer, type ServingCertificate, startServer } from './fron
 import type { TunnelError } from './front/tunnel-error.ts';
 import { UsableTunnels } from './front/usable-tunnels.ts';
 import type { FindAgentKey } from './sessions/agent-token.ts';
+import { BudgetShares } from './sessions/budget-shares.ts';
 import { Hub } from './sessions/hub.ts';
 import { Registry, type TunnelFacts } from './sessions/registry.ts';
 import type { Tunnels, TunnelView } from './sessions/tunnels.ts';
@@ -93,16 +94,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { clock, random, log, tunnels, certificate, host, port, externalUrl, allowedOrigins = [] } = options;
   const budget = new Budget(options.maxBufferBytes);
   const registry = new Registry(clock, options.onTunnelChange);
-  const admission = new Admission({ registry, tunnels, clock, random });
+  const admission = new Admission({ registry, tunnels, budget, clock, random });
+  budget.onFreed = () => admission.freed();
   const rates = new Rates({ clock, perUser: options.userRate });
   const unsettled = new Unsettled(clock);
-  const hub = new Hub({ ...options, registry, unsettled, budget, onRoom: (tunnel) => admission.changed(tunnel) });
+  const budgets = new BudgetShares(budget);
+  const hub = new Hub({ ...options, registry, unsettled, budgets, onRoom: (tunnel) => admission.changed(tunnel) });
   const certificates = new CertificateLogins(clock);
   const gate = gateFor(options, certificates);
   const usable = new UsableTunnels({ gate, tunnels, clock });
   const clusters = new Clusters({ gate, usable, registry, externalUrl, allowedOrigins });
   const longStreams = new LongStreams({ clock, random, log });
-  const forwarder = new Forwarder({ admission, rates, unsettled, longStreams, budget, clock, random, log });
+  const forwarder = new Forwarder({ admission, rates, unsettled, longStreams, clock, random, log });
   const onRefused = ({ code }: TunnelError) => options.onRefused?.(code);
   const handler = new Handler({ gate, clusters, forwarder, onRefused, clock, log });
   const server = await startServer({

@@ -16,6 +16,8 @@ export class Budget {
   #limitBytes: number;
   #streams = 0;
   #grownBytes = 0;
+  /** Told when there is more room to admit streams than before. */
+  onFreed: () => void = () => {};
 
   constructor(limitBytes: number) {
     this.#limitBytes = limitBytes;
@@ -24,6 +26,21 @@ export class Budget {
   /** Reserves and growth, in bytes. */
   get usedBytes(): number {
     return this.#streams * INITIAL_WINDOW_BYTES + this.#grownBytes;
+  }
+
+  /** Growth alone, in bytes. */
+  get grownBytes(): number {
+    return this.#grownBytes;
+  }
+
+  /** What windows may still grow by, all together. */
+  get growthLeftBytes(): number {
+    return this.#limitBytes * GROWTH_SHARE - this.#grownBytes;
+  }
+
+  /** Whether one more stream can be admitted. */
+  get hasReserve(): boolean {
+    return this.usedBytes + INITIAL_WINDOW_BYTES <= this.#limitBytes;
   }
 
   get limitBytes(): number {
@@ -56,6 +73,7 @@ export class Budget {
     if (this.#streams === 0 || grownBytes > this.#grownBytes) throw new RangeError('released more than was taken');
     this.#streams -= 1;
     this.#grownBytes -= grownBytes;
+    this.onFreed();
   }
 
   /**
@@ -72,12 +90,12 @@ export class Budget {
   shrink(bytes: number): void {
     if (bytes > this.#grownBytes) throw new RangeError('gave back more than had grown');
     this.#grownBytes -= bytes;
+    this.onFreed();
   }
 
   /** Lets a window grow by at most `wantedBytes`; returns how much, 0 when the pool is empty. */
   grow(wantedBytes: number): number {
-    const poolBytes = this.#limitBytes * GROWTH_SHARE - this.#grownBytes;
-    const granted = Math.max(0, Math.min(wantedBytes, poolBytes, this.#limitBytes - this.usedBytes));
+    const granted = Math.max(0, Math.min(wantedBytes, this.growthLeftBytes, this.#limitBytes - this.usedBytes));
     this.#grownBytes += Math.floor(granted);
     return Math.floor(granted);
   }

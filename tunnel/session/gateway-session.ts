@@ -81,6 +81,8 @@ export class GatewaySession {
   open(head: RequestHead, isEnd: boolean): Stream | undefined {
     const pool = head.isLongRunning ? 'longRunning' : 'ordinary';
     if (!this.hasRoom(pool) || this.session.streams.lastId >= MAX_STREAM_ID) return undefined;
+    // Asked first: who waits for memory is asked often, and encoding is work.
+    if (!this.session.budget.hasReserve) return undefined;
     const streamId = this.session.streams.lastId + 1;
     const frame = encode({ type: FrameType.Open, streamId, isEnd, head: this.#sendable(head) });
     if (!this.session.budget.reserve()) return undefined;

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../process/clock.ts';
+import type { Budget } from '../../../tunnel/flow/budget.ts';
 import type { SlotPool } from '../../../tunnel/session/gateway-session.ts';
 import type { Stream } from '../../../tunnel/session/stream.ts';
 import type { RequestHead } from '../../../tunnel/wire/head.ts';
@@ -40,6 +41,8 @@ export interface Applicant {
 export interface AdmissionOptions {
   readonly registry: Registry;
   readonly tunnels: Pick<Tunnels, 'get'>;
+  /** Of all tunnels together. */
+  readonly budget: Pick<Budget, 'hasReserve'>;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -56,8 +59,9 @@ type Presence = Pick<Absence, 'isConnected' | 'awaySinceMs'>;
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #rooms = new Map<string, Rooms>();
-  /** Tunnels whose agents had room when the budget had none: whoever gives back may have given theirs. */
+  /** Tunnels whose agents had room when the budget had none for them: whoever gives back may have given theirs. */
   readonly #starved = new Set<string>();
+  #isFeeding = false;
   readonly #startedMs: number;
   #isDraining = false;
 
@@ -86,10 +90,24 @@ export class Admission {
   /** Slots became free, or a session came or went. */
   changed(tunnel: string): void {
     this.#wake(tunnel);
-    for (const name of this.#starved) {
+    this.#feed();
+  }
+
+  /** Memory became free: whose it was is no matter. */
+  freed(): void {
+    if (this.#starved.size === 0 || this.#isFeeding) return;
+    this.#isFeeding = true;
+    queueMicrotask(() => {
+      this.#isFeeding = false;
+      this.#feed();
+    });
+  }
+
+  /** Each at most once, and who still has no room comes last the next time. */
+  #feed(): void {
+    for (const name of [...this.#starved]) {
+      if (!this.#options.budget.hasReserve) return;
       this.#wake(name);
-      // Back at the end of the line: nothing is left for the others either.
-      if (this.#starved.has(name)) return;
     }
   }
 

@@ -1,7 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
-import type { Budget } from '../../../tunnel/flow/budget.ts';
 import { crossing } from '../../../tunnel/request-headers.ts';
 import { InflatedStream, type RequestStream } from '../../../tunnel/session/inflated-stream.ts';
 import type { RawHeaders, RequestHead } from '../../../tunnel/wire/head.ts';
@@ -28,7 +27,6 @@ export interface ForwarderOptions {
   readonly admission: Admission;
   readonly rates: Rates;
   readonly unsettled: Unsettled;
-  readonly budget: Budget;
   readonly longStreams: LongStreams;
   readonly clock: Clock;
   readonly random: () => number;
@@ -116,7 +114,7 @@ export class Forwarder {
     const { method, traceId, allowed } = entered;
     const { route, view, user } = allowed;
     const { isUpgrade, isEnd } = sending;
-    const { admission, unsettled, longStreams, budget, clock, log } = this.#options;
+    const { admission, unsettled, longStreams, clock, log } = this.#options;
     const isLongRunning = route.isLongRunning || isUpgrade;
     const { requestMs, disconnectGraceMs, backpressureMs } = view.settings.timeouts;
     const enteredMs = clock.nowMs();
@@ -140,6 +138,7 @@ export class Forwarder {
         head: (deadlineMs) => requestHead(entered, sending, { deadlineMs, isLongRunning }),
         onStream: (stream, link) => {
           const timeoutMs = isLongRunning ? undefined : leftMs() + MARGIN_MS;
+          const { budget } = link.session.session;
           const inflated = new InflatedStream(stream, { budget, clock, stallMs: backpressureMs });
           const untilKnown = isRead(method, isUpgrade) ? undefined : unsettled.untilKnown(link, timeoutMs);
           served.start(inflated, untilKnown, timeoutMs);

@@ -8,7 +8,6 @@ import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
 import { newTraceId } from '../../../process/trace.ts';
 import { VERSION } from '../../../process/version.ts';
-import type { Budget } from '../../../tunnel/flow/budget.ts';
 import { GatewaySession } from '../../../tunnel/session/gateway-session.ts';
 import type { SessionEnd } from '../../../tunnel/session/session.ts';
 import { DEFAULT_SETTINGS, SUBPROTOCOL } from '../../../tunnel/session/settings.ts';
@@ -20,6 +19,7 @@ import { refuseUpgrade } from '../front/refuse-upgrade.ts';
 import { TunnelError } from '../front/tunnel-error.ts';
 import { type AdmittedAgent, admitAgent, tunnelOf } from './admit-agent.ts';
 import type { FindAgentKey } from './agent-token.ts';
+import type { BudgetShares } from './budget-shares.ts';
 import type { AgentLink, Registry } from './registry.ts';
 import type { Tunnels, TunnelView } from './tunnels.ts';
 import type { Unsettled } from './unsettled.ts';
@@ -32,7 +32,7 @@ export interface HubOptions {
   readonly tunnels: Tunnels;
   readonly findKey: FindAgentKey;
   readonly unsettled: Unsettled;
-  readonly budget: Budget;
+  readonly budgets: BudgetShares;
   readonly clock: Clock;
   readonly random: () => number;
   readonly replicaId: string;
@@ -128,13 +128,13 @@ export class Hub {
   }
 
   #open(webSocket: WebSocket, key: AgentKey, tunnel: TunnelView): void {
-    const { budget, clock, random, replicaId, log } = this.#options;
+    const { budgets, clock, random, replicaId, log } = this.#options;
     this.#greeting += 1;
     let link: AgentLink | undefined;
     const session: GatewaySession = new GatewaySession({
       transport: websocketTransport(webSocket),
       clock,
-      budget,
+      budget: budgets.join(key.tunnel),
       random,
       settings: { ...DEFAULT_SETTINGS, ...boundsOf(tunnel) },
       sessionId: randomUUID(),
@@ -153,6 +153,7 @@ export class Hub {
         onLeaving: (goaway) =>
           log.info('agent leaves', { tunnel: key.tunnel, session: session.id, reason: goaway.reason }),
         onEnd: (end) => {
+          budgets.leave(key.tunnel);
           if (link === undefined) this.#greeting -= 1;
           this.#ended(session, link, key, end);
         },

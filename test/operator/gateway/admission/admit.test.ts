@@ -7,6 +7,7 @@ import type { SlotPool } from '../../../../tunnel/session/gateway-session.ts';
 import type { Stream } from '../../../../tunnel/session/stream.ts';
 import type { RequestHead } from '../../../../tunnel/wire/head.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
+import { turns } from '../../../support/turns.ts';
 
 /** A session of which only slots and opened heads matter. */
 class FakeSession {
@@ -36,6 +37,7 @@ describe('operator/gateway/admission/admit', () => {
   let awaySinceMs: number | undefined;
   let admission: Admission;
   let isSuspended: boolean;
+  let hasReserve: () => boolean;
   let maxQueuedRequests: number;
   let told: string[];
   beforeEach(() => {
@@ -52,7 +54,14 @@ describe('operator/gateway/admission/admit', () => {
         return { isSuspended, isDeleting: false, admission } as TunnelView;
       },
     };
-    admission = new Admission({ registry: { facts } as unknown as Registry, tunnels, clock, random: () => 0.5 });
+    hasReserve = () => true;
+    const budget = {
+      get hasReserve() {
+        return hasReserve();
+      },
+    };
+    const registry = { facts } as unknown as Registry;
+    admission = new Admission({ registry, tunnels, budget, clock, random: () => 0.5 });
   });
 
   function admit(name: string, changes: Partial<Applicant> = {}): () => void {
@@ -128,17 +137,38 @@ describe('operator/gateway/admission/admit', () => {
     };
     sessions = [session];
     for (const name of ['c1', 'c2', 'c3', 'c4']) admit(name, { tunnel: name });
+    hasReserve = () => reserves > 0;
     asked = 0;
     reserves = 1;
     admission.changed('other');
-    expect([told, asked]).to.deep.equal([['c1 sent'], 2]);
+    expect([told, asked]).to.deep.equal([['c1 sent'], 1]);
     reserves = 1;
     admission.changed('other');
-    expect(told).to.deep.equal(['c1 sent', 'c3 sent']);
+    expect(told).to.deep.equal(['c1 sent', 'c2 sent']);
     reserves = 9;
     admission.changed('other');
     expect(told).to.have.length(4);
     expect([admission.waiting, clock.pending]).to.deep.equal([0, 0]);
+  });
+
+  it('asks those who wait for memory in turn when some of it becomes free, once however often that is told', async () => {
+    const session = new FakeSession({ ordinary: 50 });
+    session.hasReserve = false;
+    sessions = [session];
+    for (const name of ['c1', 'c2']) admit(name, { tunnel: name });
+    let asked = 0;
+    const { open } = session;
+    session.open = (head) => {
+      asked += 1;
+      return open(head);
+    };
+    for (let at = 0; at < 9; at++) admission.freed();
+    await turns();
+    expect([told, asked]).to.deep.equal([[], 2]);
+    session.hasReserve = true;
+    admission.freed();
+    await turns();
+    expect(told).to.deep.equal(['c1 sent', 'c2 sent']);
   });
 
   it('wakes who waited for the budget when another tunnel gave it back', () => {
