@@ -10,7 +10,8 @@ import { connectGateway } from './dial.ts';
 import { Dialer } from './dialer.ts';
 import type { AgentConfig } from './flags.ts';
 import { Health } from './health.ts';
-import { defaultSettings, Limits, sessionSettings } from './limits.ts';
+import { defaultSettings, Limits } from './limits.ts';
+import { bringSettings } from './live-settings.ts';
 import { type AgentGauges, AgentMetrics } from './metrics.ts';
 import { probe, probeIdentity } from './probe.ts';
 import { Server } from './serve.ts';
@@ -93,11 +94,7 @@ function assemble(config: AgentConfig, log: Logger) {
     onCa: (ca) => upstream.reconfigure({ ca }),
   });
   const limits = new Limits(initial, (settings) => {
-    pools.ordinary.limit = settings.limits.maxConcurrentRequests;
-    pools.longRunning.limit = settings.limits.maxLongRunningRequests;
-    budget.limitBytes = settings.limits.maxBufferBytes;
-    upstream.reconfigure({ connectMs: settings.timeouts.connectMs });
-    for (const { session } of dialer.sessions) session.settings = sessionSettings(settings);
+    bringSettings(settings, { pools, budget, upstream, sessions: dialer.sessions });
     health.reschedule();
   });
   const metrics = new AgentMetrics(() => gaugesOf({ dialer, pools, budget, upstream }));

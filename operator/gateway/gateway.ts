@@ -184,7 +184,11 @@ function tunnelChanged(
   } else if (view.isDeleting || view.isSuspended) {
     hub.retire(view, view.isDeleting ? 'the tunnel is being deleted' : 'the tunnel is suspended');
     admission.clear(name);
-  } else hub.configure(view);
+  } else {
+    hub.configure(view);
+    // Who waited may have room now.
+    admission.changed(name);
+  }
 }
 
 interface Parts {

@@ -1,6 +1,7 @@
 import type { DeflatedBytes } from '../../agent/deflation.ts';
 import type { ExchangeEnd } from '../../agent/exchange-options.ts';
 import { Limits } from '../../agent/limits.ts';
+import { bringSettings } from '../../agent/live-settings.ts';
 import { Server } from '../../agent/serve.ts';
 import type { WorkerPools } from '../../agent/session-slots.ts';
 import { Upstream } from '../../agent/upstream.ts';
@@ -8,6 +9,7 @@ import { WorkerPool } from '../../agent/worker-pool.ts';
 import type { AgentSettings } from '../../crds/agent-settings.ts';
 import { silentLogger } from '../../process/log.ts';
 import { Budget } from '../../tunnel/flow/budget.ts';
+import type { AgentSession } from '../../tunnel/session/agent-session.ts';
 import type { ManualClock } from '../support/manual-clock.ts';
 
 const MEBIBYTE = 2 ** 20;
@@ -29,6 +31,8 @@ export class Serving {
   readonly limits: Limits;
   readonly upstream: Upstream;
   readonly server: Server;
+  /** Those that follow the settings while they run. */
+  readonly sessions: AgentSession[] = [];
   readonly ends: ExchangeEnd[] = [];
   /** Of each answer that went deflated. */
   readonly deflated: DeflatedBytes[] = [];
@@ -38,10 +42,10 @@ export class Serving {
 
   constructor(options: ServingOptions) {
     const { url, ca, settings, token = async () => 'agent-token', clock, measuresLink = false } = options;
-    this.limits = new Limits(settings, () => {});
+    this.limits = new Limits(settings, (next) => bringSettings(next, this));
     this.pools = {
       ordinary: new WorkerPool({ limit: settings.limits.maxConcurrentRequests, queueLimit: 4 }),
-      longRunning: new WorkerPool({ limit: 8, queueLimit: 4 }),
+      longRunning: new WorkerPool({ limit: settings.limits.maxLongRunningRequests, queueLimit: 4 }),
     };
     this.upstream = new Upstream({ url, ca, connectMs: 10_000, clock });
     this.server = new Server({

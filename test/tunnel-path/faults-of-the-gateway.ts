@@ -12,8 +12,10 @@ const FAILED_LOGINS = 10;
 const QUEUE = 2_000;
 /** Streams that one HTTP/2 connection may have, and some to spare. */
 const PER_CONNECTION = 200;
-/** Workers of the played agent for requests without an end. */
+/** Workers of an agent that has few for requests without an end. */
 export const LONG_WORKERS = 8;
+/** What makes it so. */
+export const FEW_WORKERS = { ...SETTINGS, limits: { ...SETTINGS.limits, maxLongRunningRequests: LONG_WORKERS } };
 const { requestMs } = SETTINGS.timeouts;
 
 /** More of the same address than the gateway asks the hub about at once. */
@@ -175,6 +177,7 @@ export const GATEWAY_FAULTS: readonly FaultCase[] = [
     kind: 'queue_timeout',
     what: 'no worker came free within timeouts.request',
     ways: ALL_WAYS,
+    options: { settings: FEW_WORKERS },
     question: { path: '/api/v1/namespaces/default/pods/web/exec?follow=true&watch=true' },
     provoke: async (stage, ask) => {
       await takeAllWorkers(stage);

@@ -1,6 +1,5 @@
-import { SETTINGS } from '../support/gateway-fixture.ts';
 import { ALL_WAYS, type FaultCase, type FaultStage, WATCH } from './fault-stage.ts';
-import { LONG_WORKERS, takeAllWorkers } from './faults-of-the-gateway.ts';
+import { FEW_WORKERS, LONG_WORKERS, takeAllWorkers } from './faults-of-the-gateway.ts';
 
 /** One request a second, and one at once. */
 const ONE = { requestsPerSecond: 1, burst: 1 };
@@ -47,7 +46,10 @@ export const LIMIT_FAULTS: readonly FaultCase[] = [
     kind: 'queue_full',
     what: 'more wait than limits.maxQueuedRequests of the tunnel',
     ways: ALL_WAYS,
-    options: { admission: { maxQueuedRequests: 3, rateLimit: { requestsPerSecond: 100, burst: 100 } } },
+    options: {
+      settings: FEW_WORKERS,
+      admission: { maxQueuedRequests: 3, rateLimit: { requestsPerSecond: 100, burst: 100 } },
+    },
     question: LONG,
     provoke: async (stage, ask) => {
       await crowd(stage, 3);
@@ -61,7 +63,9 @@ export const LIMIT_FAULTS: readonly FaultCase[] = [
     kind: 'session_full',
     what: 'more run and wait than limits.maxStreamsPerSession',
     ways: ALL_WAYS,
-    options: { settings: { ...SETTINGS, limits: { ...SETTINGS.limits, maxStreamsPerSession: LONG_WORKERS + 2 } } },
+    options: {
+      settings: { ...FEW_WORKERS, limits: { ...FEW_WORKERS.limits, maxStreamsPerSession: LONG_WORKERS + 2 } },
+    },
     question: LONG,
     provoke: async (stage, ask) => {
       await crowd(stage, 2);

@@ -47,6 +47,7 @@ export class WholePath {
       onEnd: () => {},
     };
     const session: AgentSession = agent.server.open(websocketTransport(socket), FIRST, events);
+    agent.sessions.push(session);
     session.greet();
     await until(() => isReady && gateway.counts.sessions > 0);
     this.#sever = () => socket.terminate();

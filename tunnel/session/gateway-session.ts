@@ -39,7 +39,13 @@ export class GatewaySession {
   readonly session: Session;
   readonly #gateway: GatewaySessionOptions;
   readonly #free = { ordinary: 0, longRunning: 0 };
+  readonly #running = { ordinary: 0, longRunning: 0 };
   readonly #poolOf = new WeakMap<Stream, SlotPool>();
+  /**
+   * Workers that the agent has, as far as its tunnel says. Slots that it announced before it had fewer are still ours: more of
+   * them than it has workers would only wait there.
+   */
+  workers: Slots = { ordinary: Number.POSITIVE_INFINITY, longRunning: Number.POSITIVE_INFINITY };
   #features: readonly string[] = [];
 
   constructor(options: GatewaySessionOptions) {
@@ -70,7 +76,12 @@ export class GatewaySession {
 
   /** Whether a request of this pool may be opened now. */
   hasRoom(pool: SlotPool): boolean {
-    return this.isOpen && this.#free[pool] > 0 && this.streamsLeft > 0;
+    return this.hasWorker(pool) && this.streamsLeft > 0;
+  }
+
+  /** The same, if it may have as many streams as it likes. */
+  hasWorker(pool: SlotPool): boolean {
+    return this.isOpen && this.#free[pool] > 0 && this.#running[pool] < this.workers[pool];
   }
 
   /**
@@ -89,6 +100,7 @@ export class GatewaySession {
     this.session.streams.see(streamId);
     const stream = this.session.admit(streamId, 'local');
     this.#free[pool] -= 1;
+    this.#running[pool] += 1;
     this.#poolOf.set(stream, pool);
     if (head.isUpgrade) stream.expectUpgrade();
     stream.sendFrame(frame);
@@ -148,6 +160,7 @@ export class GatewaySession {
   /** A stream whose OPEN never left us spent no slot at the agent. */
   #forgotten(stream: Stream): void {
     const pool = this.#poolOf.get(stream);
+    if (pool !== undefined) this.#running[pool] -= 1;
     if (pool === undefined || stream.isKnownToPeer || this.session.isClosed) return;
     this.#free[pool] += 1;
     queueMicrotask(() => {

@@ -197,7 +197,9 @@ export class Hub {
   }
 
   #configure(session: GatewaySession, tunnel: TunnelView): void {
+    const { maxConcurrentRequests: ordinary, maxLongRunningRequests: longRunning } = tunnel.settings.limits;
     session.session.settings = { ...session.session.settings, ...boundsOf(tunnel) };
+    session.workers = { ordinary, longRunning };
     session.configure(tunnel.settings);
   }
 }

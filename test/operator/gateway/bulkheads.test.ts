@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { INITIAL_WINDOW_BYTES } from '../../../tunnel/wire/limits.ts';
-import { type Call, type Client, GatewayFixture, whole } from '../../support/gateway-fixture.ts';
+import { type Call, type Client, GatewayFixture, SETTINGS, whole } from '../../support/gateway-fixture.ts';
 import { until } from '../../support/turns.ts';
 
 /** Streams that one HTTP/2 connection may have, and some to spare. */
@@ -8,13 +8,14 @@ const PER_CONNECTION = 200;
 const MAX_STREAMS = 1_024;
 /** More than the budget has room for. */
 const CROWD = 1_200;
+const MANY_WORKERS = { ...SETTINGS, limits: { ...SETTINGS.limits, maxConcurrentRequests: 2_000 } };
 
 describe('operator/gateway: bulkheads', function () {
   this.timeout(20_000);
   let fixture: GatewayFixture;
   beforeEach(async () => {
     fixture = await GatewayFixture.start({ maxBufferBytes: MAX_STREAMS * INITIAL_WINDOW_BYTES });
-    for (const name of ['c2', 'c3']) fixture.addTunnel(name);
+    for (const name of ['c1', 'c2', 'c3']) fixture.addTunnel(name, { settings: MANY_WORKERS });
   });
   afterEach(() => fixture.stop());
 
