@@ -45,6 +45,8 @@ export interface AgentState extends AgentGauges {
   readonly rttMs: number | undefined;
   readonly granted: { readonly ordinary: number; readonly longRunning: number };
   readonly generation: number;
+  /** Limits, timeouts and the like as they are in force. */
+  readonly settings: Omit<AgentSettings, 'access' | 'generation' | 'tunnelUid'>;
   readonly upstream: string;
 }
 
@@ -201,6 +203,7 @@ function gaugesOf({ dialer, pools, budget, upstream }: Pick<Parts, 'dialer' | 'p
 }
 
 function stateOf(parts: Parts): AgentState {
+  const { limits, timeouts, reconnect, compression, health } = parts.limits.current;
   const counts = [...parts.dialer.sessions].map(({ session }) => session.counts);
   const sum = (read: (of: (typeof counts)[number]) => number) => counts.reduce((total, each) => total + read(each), 0);
   return {
@@ -212,6 +215,7 @@ function stateOf(parts: Parts): AgentState {
     rttMs: parts.dialer.ready?.session.vitals.rttMs,
     granted: { ordinary: parts.pools.ordinary.granted, longRunning: parts.pools.longRunning.granted },
     generation: parts.limits.current.generation,
+    settings: { limits, timeouts, reconnect, compression, health },
     upstream: parts.health.result?.reason ?? 'Unknown',
   };
 }

@@ -170,7 +170,12 @@ function startOps(
     live: () => undefined,
     ready,
     metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
-    state: () => ({ gateway: gateway()?.counts(), isLeader: controller.isLeader(), handles: openHandles() }),
+    state: () => ({
+      gateway: gateway()?.counts(),
+      tunnels: gateway()?.inForce(),
+      isLeader: controller.isLeader(),
+      handles: openHandles(),
+    }),
   });
 }
 

@@ -62,7 +62,7 @@ export function requestInfo(method: string, path: string): RequestInfo {
 }
 
 /** As Go's net/url reads it: a pair with `;` or with a broken escape is not there. */
-function queryOf(text: string): URLSearchParams {
+export function queryOf(text: string): URLSearchParams {
   const pairs = text.split('&').filter((pair) => !pair.includes(';') && !BROKEN_ESCAPE.test(pair));
   // The & in front keeps a leading ? in its name, which URLSearchParams would drop.
   return new URLSearchParams(`&${pairs.join('&')}`);

@@ -16,6 +16,7 @@ import { LongStreams } from './front/long-streams.ts';
 import { type GatewayServer, type ServingCertificate, startServer } from './front/server.ts';
 import type { TunnelError } from './front/tunnel-error.ts';
 import { UsableTunnels } from './front/usable-tunnels.ts';
+import { type InForce, inForce } from './in-force.ts';
 import type { FindAgentKey } from './sessions/agent-token.ts';
 import { BudgetShares } from './sessions/budget-shares.ts';
 import { Hub } from './sessions/hub.ts';
@@ -77,6 +78,8 @@ export interface Gateway {
   readonly port: number;
   facts(tunnel: string): TunnelFacts;
   counts(): GatewayCounts;
+  /** What bounds each tunnel now. */
+  inForce(): InForce[];
   /** A tunnel's spec changed: running agents are told. */
   tunnelChanged(tunnel: string): void;
   setCertificate(certificate: ServingCertificate): void;
@@ -125,6 +128,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     port: server.port,
     facts: (tunnel) => registry.facts(tunnel),
     counts,
+    inForce: () => inForce(tunnels, registry),
     tunnelChanged: (name) => {
       const view = tunnels.get(name);
       tunnelChanged(name, view, { hub, admission, registry });

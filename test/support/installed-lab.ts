@@ -14,6 +14,7 @@ import { podProcesses } from '../../hack/lab/pod-process.ts';
 import type { PodProcess, ProcessRecord } from '../../hack/lab/processes/ledger.ts';
 import { silent } from '../../hack/lab/progress.ts';
 import type { UserName } from '../../hack/lab/users.ts';
+import type { InForce } from '../../operator/gateway/in-force.ts';
 import { program } from './program.ts';
 
 export interface InstalledLabOptions extends Pick<LabOptions, 'targets' | 'nodes' | 'images' | 'restartBaseMs'> {
@@ -122,7 +123,11 @@ export class InstalledLab {
   }
 
   /** /debug/state of the operator. */
-  async operatorState(): Promise<{ gateway: Record<string, number>; handles: Record<string, number> }> {
+  async operatorState(): Promise<{
+    gateway: Record<string, number>;
+    tunnels: readonly InForce[];
+    handles: Record<string, number>;
+  }> {
     const { pod } = this.operator();
     return JSON.parse(await getText(pod.podIP, 8080, '/debug/state'));
   }

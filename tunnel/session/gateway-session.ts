@@ -76,12 +76,8 @@ export class GatewaySession {
 
   /** Whether a request of this pool may be opened now. */
   hasRoom(pool: SlotPool): boolean {
-    return this.hasWorker(pool) && this.streamsLeft > 0;
-  }
-
-  /** The same, if it may have as many streams as it likes. */
-  hasWorker(pool: SlotPool): boolean {
-    return this.isOpen && this.#free[pool] > 0 && this.#running[pool] < this.workers[pool];
+    const hasWorker = this.#free[pool] > 0 && this.#running[pool] < this.workers[pool];
+    return this.isOpen && hasWorker && this.streamsLeft > 0;
   }
 
   /**
@@ -157,12 +153,15 @@ export class GatewaySession {
     this.#gateway.events.onLeaving(goaway);
   }
 
-  /** A stream whose OPEN never left us spent no slot at the agent. */
+  /** A stream whose OPEN never left us spent no slot at the agent. Where we were at our own bounds, there is room now. */
   #forgotten(stream: Stream): void {
     const pool = this.#poolOf.get(stream);
-    if (pool !== undefined) this.#running[pool] -= 1;
-    if (pool === undefined || stream.isKnownToPeer || this.session.isClosed) return;
-    this.#free[pool] += 1;
+    if (pool === undefined) return;
+    const { size } = this.session.streams;
+    const wasFull = this.#running[pool] >= this.workers[pool] || size + 1 >= this.session.settings.maxStreams;
+    this.#running[pool] -= 1;
+    if (stream.isKnownToPeer && !wasFull) return;
+    if (!stream.isKnownToPeer) this.#free[pool] += 1;
     queueMicrotask(() => {
       if (!this.session.isClosed) this.#gateway.events.onSlots();
     });

@@ -195,13 +195,8 @@ export class Admission {
   #open({ tunnel, pool, head, isEnd, onStream }: Applicant, deadlineMs: number): boolean {
     const { isSuspended, isGone } = this.#state(tunnel);
     if (isSuspended || isGone) return false;
-    const { links } = this.#options.registry.facts(tunnel);
-    const link = choose(links, pool);
-    if (link === undefined) {
-      // A worker is free, but no stream: one that ends gives its memory back, and no slot.
-      if (links.some(({ session }) => session.hasWorker(pool))) this.#starved.add(tunnel);
-      return false;
-    }
+    const link = choose(this.#options.registry.facts(tunnel).links, pool);
+    if (link === undefined) return false;
     const leftMs = Math.max(1, Math.ceil(deadlineMs - this.#options.clock.nowMs()));
     const stream = link.session.open(head(pool === 'ordinary' ? leftMs : 0), isEnd);
     if (stream === undefined) {

@@ -116,7 +116,8 @@ export class Forwarder {
     const { isUpgrade, isEnd } = sending;
     const { admission, unsettled, longStreams, clock, log } = this.#options;
     const isLongRunning = route.isLongRunning || isUpgrade;
-    const { requestMs, disconnectGraceMs, backpressureMs } = view.settings.timeouts;
+    const { disconnectGraceMs, backpressureMs } = view.settings.timeouts;
+    const requestMs = Math.min(view.settings.timeouts.requestMs, route.timeoutMs ?? Number.POSITIVE_INFINITY);
     const enteredMs = clock.nowMs();
     const leftMs = () => enteredMs + requestMs - clock.nowMs();
     let attempts = 0;

@@ -1,6 +1,7 @@
 import { headerOf, headerTrouble } from '../../../tunnel/request-headers.ts';
 import { isLongRunning, type RequestInfo, requestInfo, verbOfMethod } from '../../../tunnel/request-info.ts';
 import { pathTrouble } from '../../../tunnel/request-path.ts';
+import { requestTimeoutMs } from '../../../tunnel/request-timeout.ts';
 import type { RawHeaders } from '../../../tunnel/wire/head.ts';
 import { type Framing, framingTrouble } from './framing.ts';
 import { TunnelError } from './tunnel-error.ts';
@@ -14,6 +15,8 @@ export interface Route {
   readonly plainPath: string;
   readonly info: RequestInfo;
   readonly isLongRunning: boolean;
+  /** What an ordinary request says itself of how long it may take; undefined: nothing. */
+  readonly timeoutMs: number | undefined;
 }
 
 export interface RequestLine extends Framing {
@@ -79,7 +82,10 @@ export function routeOf(line: RequestLine, allowedOrigins: readonly string[] = [
   const path = below.startsWith('/') ? below : `/${below}`;
   const info = requestInfo(method, path);
   const [plainPath = path] = path.split('?', 1);
-  return { tunnel, path, plainPath, info, isLongRunning: isLongRunning(info, path) };
+  const isLong = isLongRunning(info, path);
+  const timeoutMs = isLong ? undefined : requestTimeoutMs(path);
+  if (typeof timeoutMs === 'string') return new TunnelError('bad_request', timeoutMs);
+  return { tunnel, path, plainPath, info, isLongRunning: isLong, timeoutMs };
 }
 
 /** The verb that the hub must grant on clustertunnels/proxy: an upgrade reads and writes, whatever its method. */

@@ -22,8 +22,7 @@ class FakeSession {
   }
 
   freeSlots = (pool: SlotPool) => this.free[pool];
-  hasWorker = (pool: SlotPool) => this.free[pool] > 0;
-  hasRoom = (pool: SlotPool) => this.hasWorker(pool) && this.streamsLeft > 0;
+  hasRoom = (pool: SlotPool) => this.free[pool] > 0 && this.streamsLeft > 0;
   open = (head: RequestHead): Stream | undefined => {
     if (!this.hasReserve) return undefined;
     this.free[head.isLongRunning ? 'longRunning' : 'ordinary'] -= 1;
