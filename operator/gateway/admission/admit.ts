@@ -152,40 +152,36 @@ export class Admission {
       onError(this.#isDraining ? leaving({ tunnel, path }) : offline(applicant, absence));
       return () => {};
     }
-    const tooMany = this.#tooMany(applicant);
-    if (tooMany !== undefined) {
-      onError(tooMany);
-      return () => {};
-    }
     const leave = this.#room(tunnel)[pool].enter({
       user,
       take: () => this.#open(applicant, patience.deadlineMs),
       dueMs: () => giveUpAtMs(this.#absence(applicant), patience),
       expire: () => onError(this.#isDraining ? leaving({ tunnel, path }) : this.#gaveUp(applicant)),
-      giveWay: () => onError(this.#queueFull(applicant)),
+      giveWay: () => onError(this.#noPlace(applicant)),
     });
     if (leave !== undefined) return leave;
-    onError(this.#queueFull(applicant));
+    onError(this.#noPlace(applicant));
     return () => {};
   }
 
-  /** Its sessions are full already, or will be of those who wait. */
-  #tooMany({ tunnel, path }: Applicant): TunnelError | undefined {
-    const open = this.#options.registry.facts(tunnel).links.filter(({ session }) => session.isOpen);
-    const left = open.reduce((total, { session }) => total + session.streamsLeft, 0);
-    const rooms = this.#rooms.get(tunnel);
-    if (open.length === 0 || (rooms === undefined ? 0 : sizeOf(rooms)) < left) return undefined;
+  #noPlace({ tunnel, path, pool }: Applicant): TunnelError {
+    const { max, isOfSessions } = this.#places(tunnel, pool);
+    if (!isOfSessions) {
+      const message = `${max} requests wait for tunnel "${tunnel}" (spec.limits.maxQueuedRequests)`;
+      return new TunnelError('queue_full', message, { tunnel, path });
+    }
     const message = `as many requests run or wait at tunnel "${tunnel}" as its sessions may carry (spec.limits.maxStreamsPerSession)`;
     return new TunnelError('session_full', message, { tunnel, path });
   }
 
-  #queueFull({ tunnel, path }: Applicant): TunnelError {
-    const message = `${this.#maxQueued(tunnel)} requests wait for tunnel "${tunnel}" (spec.limits.maxQueuedRequests)`;
-    return new TunnelError('queue_full', message, { tunnel, path });
-  }
-
-  #maxQueued(tunnel: string): number {
-    return this.#options.tunnels.get(tunnel)?.admission?.maxQueuedRequests ?? MAX_QUEUED_REQUESTS;
+  /** How many may wait for this pool: as the tunnel says, and no more than its open sessions could take besides the other pool's. */
+  #places(tunnel: string, pool: SlotPool): { readonly max: number; readonly isOfSessions: boolean } {
+    const max = this.#options.tunnels.get(tunnel)?.admission?.maxQueuedRequests ?? MAX_QUEUED_REQUESTS;
+    const open = this.#options.registry.facts(tunnel).links.filter(({ session }) => session.isOpen);
+    if (open.length === 0) return { max, isOfSessions: false };
+    const others = this.#rooms.get(tunnel)?.[pool === 'ordinary' ? 'longRunning' : 'ordinary'].size ?? 0;
+    const left = open.reduce((total, { session }) => total + session.streamsLeft, -others);
+    return left < max ? { max: left, isOfSessions: true } : { max, isOfSessions: false };
   }
 
   #gaveUp(applicant: Applicant): TunnelError {
@@ -226,8 +222,8 @@ export class Admission {
   #room(tunnel: string): Rooms {
     const known = this.#rooms.get(tunnel);
     if (known !== undefined) return known;
-    const room = () => new WaitingRoom(this.#options.clock, () => this.#maxQueued(tunnel));
-    const rooms = { ordinary: room(), longRunning: room(), presence: this.#presence(tunnel) };
+    const room = (pool: SlotPool) => new WaitingRoom(this.#options.clock, () => this.#places(tunnel, pool).max);
+    const rooms = { ordinary: room('ordinary'), longRunning: room('longRunning'), presence: this.#presence(tunnel) };
     this.#rooms.set(tunnel, rooms);
     return rooms;
   }

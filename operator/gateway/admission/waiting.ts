@@ -44,7 +44,7 @@ export class WaitingRoom {
   /** Takes a place; the returned function leaves it (the client went away). undefined: the room is full. */
   enter(waiter: Waiter): (() => void) | undefined {
     const max = this.#maxWaiting();
-    if (this.#places.size >= max && (max === 0 || !this.#makeRoom(waiter.user))) return undefined;
+    if (this.#places.size >= max && (max <= 0 || !this.#makeRoom(waiter.user))) return undefined;
     const place: Place = { waiter, standing: undefined, dueMs: Number.NaN, cancelTimer: () => {} };
     place.standing = this.#places.add(waiter.user, place);
     this.#arm(place);

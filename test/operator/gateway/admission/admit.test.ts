@@ -317,7 +317,7 @@ describe('operator/gateway/admission/admit', () => {
     expect(told).to.deep.equal(['c queue_full', 'a sent', 'd sent']);
   });
 
-  it('lets no more run and wait than the open sessions may carry', () => {
+  it('lets no more run and wait than the open sessions may carry, of either pool', () => {
     const [full, other] = [new FakeSession({}), new FakeSession({})];
     sessions = [full, other];
     full.streamsLeft = 0;
@@ -333,6 +333,16 @@ describe('operator/gateway/admission/admit', () => {
     admit('e');
     expect(admission.waiting, 'the next session may carry them').to.equal(3);
     expect(told).to.have.length(2);
+  });
+
+  it('lets the user with most requests make room for another there too', () => {
+    const session = new FakeSession({});
+    sessions = [session];
+    session.streamsLeft = 3;
+    for (const name of ['a', 'b', 'c']) admit(name);
+    admit('d', { user: 'joe' });
+    expect(told).to.deep.equal(['c stream_limit']);
+    expect(admission.waiting).to.equal(3);
   });
 
   it('reads the deadlines of who waits again when a tunnel comes that never was there', () => {
