@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { expect } from 'chai';
 import type { SpecInput } from '../../crds/types.ts';
 import { until } from '../../hack/lab/until.ts';
@@ -168,9 +167,8 @@ describePlayed('live limits', {}, (target) => {
   });
 
   it('nothing is left when the watches have ended', async () => {
-    const closed = Promise.all(watches.map(async ({ answer }) => once((await answer).body, 'close')));
     for (const { cancel } of watches) cancel();
-    await closed;
+    await until('the end of all watches', () => ended === WATCHES || undefined);
     await target().rest();
   });
 });

@@ -28,7 +28,7 @@ export const gatewayLifeMutants: readonly Mutant[] = [
     "this.#port.control(encode({ type: FrameType.Reset, streamId: this.id, code: error.code, detail: '' }));\n    this.#events?.onError(error);",
   ]),
   gateway('7.5', [STREAMS, 'if (stream.hasAnswer) throw', 'if (false) throw']),
-  gateway('7.6', [GATEWAY_SESSION, "this.session.state === 'open' &&", "this.session.state !== 'closed' &&"]),
+  gateway('7.6', [GATEWAY_SESSION, "return this.session.state === 'open';", "return this.session.state !== 'closed';"]),
   gateway('7.6', [GATEWAY_SESSION, 'this.session.streams.failBeyond(goaway.lastStreamId, goaway.reason);', '']),
   gateway('7.6', [STREAMS, "stream.hasAnswer ? 'unknown' : 'not-executed'", "'not-executed'"]),
   gateway('7.8', [SESSION, '#closeIfDrained(): void {', '#closeIfDrained(): void {\n    if (true) return;']),
