@@ -325,7 +325,7 @@ describe('agent/upgrade', function () {
       await until(() => upgraded.hasEnded);
       await gone();
       expect(bench.ends[0]?.code).to.equal(ErrorCode.Cancel);
-      await until(() => bench.gateway.gateway.freeSlots('longRunning') === 8);
+      await until(() => bench.gateway.gateway.freeSlots('longRunning') === 1_000);
     });
 
     it('the client, before there is an answer', async () => {
