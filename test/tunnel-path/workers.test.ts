@@ -21,7 +21,7 @@ describe('tunnel-path/workers', function () {
   const arrived = (count: number) => until(() => path.upstream.received.length === count);
   const probing = (signal: AbortSignal) => {
     const { upstream } = path.agent;
-    const asking = { token: async () => 'agent-token', onUnauthorized: () => {}, impersonates: () => true };
+    const asking = { token: async () => 'agent-token', onUnauthorized: () => {}, identity: () => undefined };
     return probe({ upstream, ...asking, clock: path.gateway.clock, timeoutMs: 5_000 }, signal);
   };
 
