@@ -129,18 +129,38 @@ export const TUNNEL_FAULTS: readonly FaultCase[] = [
   },
   {
     kind: 'session_lost_read',
-    what: 'a session that is lost under a read',
+    what: 'a session that is lost under a read, whose agent does not come back',
     ways: REQUESTS,
     provoke: async (stage, ask) => {
       fallSilent(stage);
       const told = ask();
       await stage.arrived();
       await stage.path.break();
+      await stage.waits();
+      stage.path.gateway.clock.advance(disconnectGraceMs);
       return told;
     },
     tells: /tunnel "c1" was lost while the request ran: /,
     isNamed: true,
     executed: 1,
+  },
+  {
+    kind: 'session_lost_read',
+    what: 'a session that is lost under a read, and the next one too',
+    ways: REQUESTS,
+    provoke: async (stage, ask) => {
+      fallSilent(stage);
+      const told = ask();
+      await stage.arrived();
+      await stage.path.break();
+      await stage.path.mend();
+      await stage.arrived(2);
+      await stage.path.break();
+      return told;
+    },
+    tells: /tunnel "c1" was lost while the request ran: /,
+    isNamed: true,
+    executed: 2,
   },
   {
     kind: 'session_lost_write',
