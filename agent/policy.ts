@@ -1,4 +1,4 @@
-import type { AccessSettings } from '../crds/access-settings.ts';
+import { type AccessSettings, PROBE_USER } from '../crds/access-settings.ts';
 import { readOnlyTrouble } from '../tunnel/read-only.ts';
 import { crossing, headerOf, headerTrouble } from '../tunnel/request-headers.ts';
 import { pathTrouble } from '../tunnel/request-path.ts';
@@ -31,7 +31,7 @@ export function denial(head: RequestHead, access: AccessSettings): string | unde
     pathTrouble(path) ??
     headersDenial(isUpgrade ? withoutUpgrade(headers) : headers) ??
     (access.readOnly ? readOnlyTrouble(head) : undefined) ??
-    identityDenial(identity, access)
+    identityDenial(identity, isProbe(head) ? { ...access, users: [] } : access)
   );
 }
 
@@ -75,6 +75,11 @@ function identityDenial(identity: Identity | undefined, access: AccessSettings):
   const reserved = groups.find((group) => group.startsWith(RESERVED_PREFIX) && group !== AUTHENTICATED);
   if (reserved !== undefined) return `group ${quoted(reserved)} is reserved: system: groups never pass a tunnel`;
   return unnamed(identity, access);
+}
+
+/** Whether the gateway asks by itself if the way holds: that concerns nobody whom spec.access.impersonate could leave out. */
+function isProbe({ method, path, identity }: RequestHead): boolean {
+  return method === 'GET' && path === '/version' && identity?.user === PROBE_USER && identity.groups.length === 0;
 }
 
 /** Whom spec.access.impersonate leaves out: the gateway sends none of them. */

@@ -1,5 +1,6 @@
 import { accessSchema } from './access-schema.ts';
 import { agentSchema } from './agent-schema.ts';
+import { circuitBreakerSchema } from './circuit-breaker-schema.ts';
 import { bytes, duration } from './fields.ts';
 import { atMost } from './quantity-rules.ts';
 import { RULES_KEYWORD } from './rules.ts';
@@ -198,6 +199,7 @@ export const specSchema = {
     limits: limitsSchema,
     timeouts: timeoutsSchema,
     reconnect: reconnectSchema,
+    circuitBreaker: circuitBreakerSchema,
     compression: compressionSchema,
     health: healthSchema,
   },

@@ -1,4 +1,5 @@
 import { agentSettings } from '../crds/agent-settings.ts';
+import { circuitBreakerSettings } from '../crds/circuit-breaker.ts';
 import type { ClusterTunnel } from '../crds/types.ts';
 import { validateSpec } from '../crds/validate.ts';
 import type { Tunnels, TunnelView } from './gateway/sessions/tunnels.ts';
@@ -56,6 +57,7 @@ function viewOf({ metadata, spec }: ClusterTunnel, startedAt: Date): TunnelView 
     isSuspended: validated.spec.suspend,
     predatesGateway: isOlder(creationTimestamp, startedAt),
     settings: agentSettings(validated.spec, { uid, generation }),
+    circuitBreaker: circuitBreakerSettings(validated.spec),
   };
 }
 

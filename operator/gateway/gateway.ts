@@ -2,6 +2,7 @@ import type { Clock } from '../../process/clock.ts';
 import type { Logger } from '../../process/log.ts';
 import { Budget } from '../../tunnel/flow/budget.ts';
 import { Admission } from './admission/admit.ts';
+import { Breaker, type CircuitSample } from './admission/breaker.ts';
 import { Replays } from './admission/replays.ts';
 import { Authenticator, type ReviewToken } from './front/authenticate.ts';
 import { Authorizer, type ReviewAccess } from './front/authorize.ts';
@@ -16,6 +17,7 @@ import { type GatewayServer, type ServingCertificate, startServer } from './fron
 import { UsableTunnels } from './front/usable-tunnels.ts';
 import type { FindAgentKey } from './sessions/agent-token.ts';
 import { Hub } from './sessions/hub.ts';
+import { probeThrough } from './sessions/probe.ts';
 import { Registry, type TunnelFacts } from './sessions/registry.ts';
 import type { Tunnels, TunnelView } from './sessions/tunnels.ts';
 import { Unsettled } from './sessions/unsettled.ts';
@@ -70,6 +72,8 @@ export interface Gateway {
   readonly port: number;
   facts(tunnel: string): TunnelFacts;
   counts(): GatewayCounts;
+  /** Of every tunnel. */
+  circuits(): CircuitSample[];
   /** A tunnel's spec changed: running agents are told. */
   tunnelChanged(tunnel: string): void;
   setCertificate(certificate: ServingCertificate): void;
@@ -87,16 +91,21 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { clock, random, log, tunnels, certificate, host, port, externalUrl, allowedOrigins = [] } = options;
   const budget = new Budget(options.maxBufferBytes);
   const registry = new Registry(clock, options.onTunnelChange);
-  const admission = new Admission({ registry, tunnels, clock, random });
+  const breaker = breakerFor(options, registry, (tunnel) => admission.changed(tunnel));
+  const admission: Admission = new Admission({ registry, tunnels, breaker, clock, random });
   const unsettled = new Unsettled(clock);
-  const hub = new Hub({ ...options, registry, unsettled, budget, onRoom: (tunnel) => admission.changed(tunnel) });
+  const onRoom = (tunnel: string) => {
+    admission.changed(tunnel);
+    breaker.roomCame(tunnel);
+  };
+  const hub = new Hub({ ...options, registry, unsettled, budget, onRoom });
   const certificates = new CertificateLogins(clock);
   const gate = gateFor(options, certificates);
   const usable = new UsableTunnels({ gate, tunnels, clock });
   const clusters = new Clusters({ gate, usable, registry, externalUrl, allowedOrigins });
   const longStreams = new LongStreams({ clock, random, log });
   const replays = new Replays();
-  const forwarder = new Forwarder({ admission, unsettled, replays, longStreams, budget, clock, random, log });
+  const forwarder = new Forwarder({ admission, unsettled, replays, breaker, longStreams, budget, clock, random, log });
   const handler = new Handler({ gate, clusters, forwarder, clock, log });
   const server = await startServer({
     host,
@@ -113,12 +122,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const counts = () => countAll({ registry, hub, handler, admission, unsettled, server, budget });
   return {
     port: server.port,
-    facts: (tunnel) => registry.facts(tunnel),
+    facts: (tunnel) => ({ ...registry.facts(tunnel), circuit: breaker.facts(tunnel) }),
     counts,
+    circuits: () => tunnels.list().map(({ name }) => breaker.sample(name)),
     tunnelChanged: (name) => {
       const view = tunnels.get(name);
       tunnelChanged(name, view, { hub, admission, registry });
       longStreams.tunnelChanged(name, view);
+      breaker.tunnelChanged(name);
     },
     setCertificate: (next) => server.setCertificate(next),
     setClientAuthorities: (pem) => certificates.setAuthorities(pem),
@@ -150,6 +161,19 @@ async function drain({ server, handler, admission, longStreams, hub, clock }: Le
   const endMs = clock.nowMs() + WATCH_ENDS_WITHIN_MS + DRAIN_POLL_MS;
   await idle(() => clock.nowMs() >= endMs);
   await server.close();
+}
+
+/** `wake`: who waits for this tunnel is told. */
+function breakerFor(options: GatewayOptions, registry: Registry, wake: (tunnel: string) => void): Breaker {
+  return new Breaker({
+    ...options,
+    ask: (view, timeoutMs, hear) => probeThrough(registry.facts(view.name).links, view, timeoutMs, hear),
+    onChange: (tunnel) => {
+      // Not from inside the event that told of it.
+      queueMicrotask(() => wake(tunnel));
+      options.onTunnelChange(tunnel);
+    },
+  });
 }
 
 /** Who may come in, by what the hub says. */

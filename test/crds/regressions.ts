@@ -31,5 +31,6 @@ export const REGRESSIONS: Readonly<Record<string, unknown>> = {
   'a list for an object': { limits: [] },
   'a wrong type beside a broken rule': { agent: { replicas: 'two', namespace: 'Foo' } },
   'two sizes out of bounds': { limits: { maxStreamBufferBytes: '999999999999999Gi', maxBufferBytes: '5Gi' } },
+  'an opening beyond its own bound': { circuitBreaker: { openDuration: '6m' } },
   'a whole that is too small by itself': { limits: { maxBufferBytes: 5 } },
 };

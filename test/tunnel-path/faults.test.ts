@@ -3,9 +3,15 @@ import { codeOf, FAULT_KINDS, rowOf } from '../../operator/gateway/front/fault.t
 import { type FaultCase, FaultStage, type Told, type Way } from './fault-stage.ts';
 import { GATEWAY_FAULTS } from './faults-of-the-gateway.ts';
 import { UPSTREAM_FAULTS } from './faults-of-the-upstream.ts';
-import { AGENT_FAULTS, TUNNEL_FAULTS } from './faults-of-the-way.ts';
+import { AGENT_FAULTS, CIRCUIT_FAULTS, TUNNEL_FAULTS } from './faults-of-the-way.ts';
 
-const CASES: readonly FaultCase[] = [...GATEWAY_FAULTS, ...TUNNEL_FAULTS, ...AGENT_FAULTS, ...UPSTREAM_FAULTS];
+const CASES: readonly FaultCase[] = [
+  ...GATEWAY_FAULTS,
+  ...TUNNEL_FAULTS,
+  ...CIRCUIT_FAULTS,
+  ...AGENT_FAULTS,
+  ...UPSTREAM_FAULTS,
+];
 const TRACE_ID = 'trace-of-this-test';
 /** What is for logs, not for people who read a message. */
 const UNREADABLE = /undefined|\[object|\bE[A-Z]{5,}\b|(?<!\()\b[A-Z]{3,}_[A-Z_]+\b|\n/;

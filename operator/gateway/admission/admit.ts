@@ -7,6 +7,7 @@ import { choose } from '../sessions/choose.ts';
 import type { AgentLink, Registry } from '../sessions/registry.ts';
 import type { Tunnels } from '../sessions/tunnels.ts';
 import { type Absence, gaveUp, giveUpAtMs, isOffline, offline, type Patience } from './absence.ts';
+import type { Breaker } from './breaker.ts';
 import { WaitingRoom } from './waiting.ts';
 
 /** limits.maxQueuedRequests, until it is a field: per tunnel and gateway. */
@@ -23,6 +24,8 @@ export interface Applicant {
   readonly predatesGateway?: boolean;
   /** Whether the request has no body. */
   readonly isEnd: boolean;
+  /** A read without a body, with an end: it may try whether a way that failed holds again. */
+  readonly mayProbe?: boolean;
   /** When it first came, if it comes again; else now. All time counts from here. */
   readonly enteredMs?: number;
   /** timeouts.request: how long it may take, and wait for a worker. Long-running ones only wait no longer. */
@@ -38,6 +41,7 @@ export interface Applicant {
 export interface AdmissionOptions {
   readonly registry: Registry;
   readonly tunnels: Pick<Tunnels, 'get'>;
+  readonly breaker: Pick<Breaker, 'refusal'>;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -67,6 +71,7 @@ export class Admission {
   admit(applicant: Applicant): () => void {
     const { isWatch, requestMs, disconnectGraceMs, enteredMs = this.#options.clock.nowMs() } = applicant;
     const patience: Patience = { isWatch, enteredMs, deadlineMs: enteredMs + requestMs, disconnectGraceMs };
+    if (this.#isRefused(applicant)) return () => {};
     const room = this.#rooms.get(applicant.tunnel)?.[applicant.pool];
     const isFirst = room === undefined || room.size === 0;
     if (isFirst && this.#open(applicant, patience.deadlineMs)) return () => {};
@@ -117,7 +122,7 @@ export class Admission {
       return () => {};
     }
     const leave = this.#room(tunnel)[pool].enter({
-      take: () => this.#open(applicant, patience.deadlineMs),
+      take: () => this.#isRefused(applicant) || this.#open(applicant, patience.deadlineMs),
       dueMs: () => giveUpAtMs(this.#absence(applicant), patience),
       expire: () => onError(this.#isDraining ? leaving({ tunnel, path }) : this.#gaveUp(applicant)),
     });
@@ -129,6 +134,17 @@ export class Admission {
 
   #gaveUp(applicant: Applicant): TunnelError {
     return gaveUp(applicant, this.#absence(applicant), this.#options.random());
+  }
+
+  /** The way does not hold, and it was told so. Of a tunnel that is away its absence says more. */
+  #isRefused(applicant: Applicant): boolean {
+    const { tunnel, mayProbe = false, onError } = applicant;
+    const { isSuspended, isGone } = this.#state(tunnel);
+    if (isSuspended || isGone || this.#isDraining) return false;
+    if (this.#options.registry.facts(tunnel).links.length === 0) return false;
+    const refusal = this.#options.breaker.refusal({ ...applicant, mayProbe });
+    if (refusal !== undefined) onError(refusal);
+    return refusal !== undefined;
   }
 
   #open({ tunnel, pool, head, isEnd, onStream }: Applicant, deadlineMs: number): boolean {

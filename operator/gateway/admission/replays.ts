@@ -1,3 +1,5 @@
+import type { Outcome } from '../sessions/overheard.ts';
+
 /** Of a tunnel's requests in flight so many may be replays: a tunnel that flaps is not asked everything twice. */
 const SHARE = 0.2;
 /** So many always may. Source: Envoy's retry budget. */
@@ -10,10 +12,10 @@ interface Flight {
 
 /** One request in flight. */
 export interface Ticket {
-  /** Whether it may be sent again though it may have run. Then it counts as a replay until it is settled. */
+  /** Whether it may be sent again though it may have run. Then it counts as a replay until its answer begins. */
   replay(): boolean;
-  /** An answer to it began. */
-  settled(): void;
+  /** How it went at a session: it is no replay any more once its answer began. */
+  hear(outcome: Outcome): void;
   /** It is over. Once. */
   leave(): void;
 }
@@ -44,7 +46,9 @@ export class Replays {
         isReplay = true;
         return true;
       },
-      settled,
+      hear: (outcome) => {
+        if (outcome === 'answered') settled();
+      },
       leave: () => {
         settled();
         flight.requests -= 1;

@@ -42,6 +42,14 @@ const ROWS = {
   queue_full: { status: 429, reason: 'TooManyRequests', hop: 'gateway', retryable: true, retryAfterSeconds: 1 },
   queue_timeout: { status: 429, reason: 'TooManyRequests', hop: 'gateway', retryable: true, retryAfterSeconds: 1 },
   rate_limited: { status: 429, reason: 'TooManyRequests', hop: 'gateway', retryable: true, retryAfterSeconds: 1 },
+  circuit_open: { status: 503, reason: 'ServiceUnavailable', hop: 'gateway', retryable: true, retryAfterSeconds: 1 },
+  circuit_open_watch: {
+    status: 429,
+    reason: 'TooManyRequests',
+    hop: 'gateway',
+    retryable: true,
+    retryAfterSeconds: 2,
+  },
   stream_limit: { status: 429, reason: 'TooManyRequests', hop: 'agent', retryable: true, retryAfterSeconds: 1 },
   draining: {
     status: 429,
@@ -88,6 +96,7 @@ export type FaultKind = keyof typeof ROWS;
 /** The wire's cause codes: rows that differ only in status share one. */
 const CODES: Partial<Record<FaultKind, string>> = {
   watch_held: 'cluster_reconnecting',
+  circuit_open_watch: 'circuit_open',
   session_lost_read: 'session_lost',
   session_lost_write: 'session_lost',
   upstream_reset_read: 'upstream_reset',

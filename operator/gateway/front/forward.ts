@@ -7,6 +7,7 @@ import { crossing } from '../../../tunnel/request-headers.ts';
 import { InflatedStream, type RequestStream } from '../../../tunnel/session/inflated-stream.ts';
 import type { RawHeaders, RequestHead } from '../../../tunnel/wire/head.ts';
 import type { Admission } from '../admission/admit.ts';
+import type { Breaker } from '../admission/breaker.ts';
 import type { Replays } from '../admission/replays.ts';
 import { Exchange } from '../sessions/exchange.ts';
 import type { ExchangeOutcome } from '../sessions/exchange-options.ts';
@@ -28,6 +29,7 @@ export interface ForwarderOptions {
   readonly admission: Admission;
   readonly unsettled: Unsettled;
   readonly replays: Replays;
+  readonly breaker: Pick<Breaker, 'sent'>;
   readonly budget: Budget;
   readonly longStreams: LongStreams;
   readonly clock: Clock;
@@ -113,8 +115,9 @@ export class Forwarder {
     const { method, traceId, allowed } = entered;
     const { route, view, user } = allowed;
     const { isUpgrade, isEnd } = sending;
-    const { admission, unsettled, replays, longStreams, budget, clock, log } = this.#options;
+    const { admission, unsettled, replays, breaker, longStreams, budget, clock, log } = this.#options;
     const isLongRunning = route.isLongRunning || isUpgrade;
+    const mayProbe = isEnd && !isLongRunning && isRead(method);
     const { requestMs, disconnectGraceMs, backpressureMs } = view.settings.timeouts;
     const enteredMs = clock.nowMs();
     const leftMs = () => enteredMs + requestMs - clock.nowMs();
@@ -131,18 +134,17 @@ export class Forwarder {
         isWatch: route.info.verb === 'watch' && !isUpgrade,
         predatesGateway: view.predatesGateway ?? false,
         isEnd,
+        mayProbe,
         enteredMs,
         requestMs,
         disconnectGraceMs,
         head: (deadlineMs) => requestHead(entered, sending, { deadlineMs, isLongRunning }),
         onStream: (stream, link) => {
           const timeoutMs = isLongRunning ? undefined : leftMs() + MARGIN_MS;
-          const inflated = new InflatedStream(stream, { budget, clock, stallMs: backpressureMs });
           const untilKnown = sent.isRead ? undefined : unsettled.untilKnown(link, timeoutMs);
-          const heard = overheard(inflated, (outcome) => {
-            if (outcome === 'answered') ticket.settled();
-          });
-          served.start(heard, untilKnown, timeoutMs);
+          const inflated = new InflatedStream(stream, { budget, clock, stallMs: backpressureMs });
+          const hears = [ticket.hear, breaker.sent({ tunnel: route.tunnel, mayProbe }, link.session.id)];
+          served.start(overheard(inflated, hears), untilKnown, timeoutMs);
           if (!isLongRunning || served.isDone) return;
           forget();
           forget = longStreams.watch({ tunnel: route.tunnel, allowed, revoke: (error) => served.revoke(error) });

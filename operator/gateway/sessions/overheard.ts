@@ -4,13 +4,13 @@ import type { RequestStream } from '../../../tunnel/session/inflated-stream.ts';
 /** How a request went: an answer began, an error came before any, or the gateway gave it up before either. */
 export type Outcome = 'answered' | 'given up' | StreamError;
 
-/** A request's stream; `hear` is told once how it went, before its owner is. */
-export function overheard(stream: RequestStream, hear: (outcome: Outcome) => void): RequestStream {
+/** A request's stream; each of `hears` is told once how it went, before its owner is. */
+export function overheard(stream: RequestStream, hears: readonly ((outcome: Outcome) => void)[]): RequestStream {
   let isTold = false;
   const tell = (outcome: Outcome) => {
     if (isTold) return;
     isTold = true;
-    hear(outcome);
+    for (const hear of hears) hear(outcome);
   };
   return {
     attach: (owner) =>

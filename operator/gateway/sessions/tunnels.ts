@@ -1,4 +1,5 @@
 import type { AgentSettings } from '../../../crds/agent-settings.ts';
+import type { CircuitBreakerSettings } from '../../../crds/circuit-breaker.ts';
 
 /** What the gateway needs to know of a tunnel. main.ts makes it from the controller's store. */
 export interface TunnelView {
@@ -11,6 +12,7 @@ export interface TunnelView {
   /** Made before this gateway started: its agents may be on their way back, so "never connected" is not known. */
   readonly predatesGateway?: boolean;
   readonly settings: AgentSettings;
+  readonly circuitBreaker: CircuitBreakerSettings;
 }
 
 /** The accepted tunnels of the hub. */

@@ -23,7 +23,7 @@ describe('operator/gateway/admission/replays', () => {
   it('counts a replay no more whose answer began, or that is over', () => {
     const tickets = enter(new Replays(), 6);
     expect(replayed(tickets)).to.equal(3);
-    tickets[0]?.settled();
+    tickets[0]?.hear('answered');
     tickets[1]?.leave();
     expect(replayed(tickets.slice(3))).to.equal(2);
   });
@@ -38,7 +38,7 @@ describe('operator/gateway/admission/replays', () => {
   });
 
   it('property: never more replays at once than a fifth, or 3, of what is in flight when they begin', () => {
-    const step = fc.record({ what: fc.constantFrom('enter', 'replay', 'settled', 'leave'), at: fc.nat(60) });
+    const step = fc.record({ what: fc.constantFrom('enter', 'replay', 'answered', 'leave'), at: fc.nat(60) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200, size: 'max' }), (steps) => {
         const crowd = new Crowd();
@@ -75,7 +75,7 @@ class Crowd {
 
   #release(ticket: Ticket, isOver: boolean): void {
     this.#replaying.delete(ticket);
-    if (!isOver) return ticket.settled();
+    if (!isOver) return ticket.hear('answered');
     ticket.leave();
     this.#inFlight.splice(this.#inFlight.indexOf(ticket), 1);
   }

@@ -1,0 +1,30 @@
+import { expect } from 'chai';
+import { Registry } from 'prom-client';
+import type { CircuitSample } from '../../../operator/gateway/admission/breaker.ts';
+import { registerCircuitMetrics } from '../../../operator/gateway/metrics.ts';
+
+describe('operator/gateway/metrics', () => {
+  it('tells the circuit of each tunnel as a number and how often it opened, and of tunnels that are gone nothing', async () => {
+    let samples: CircuitSample[] = [
+      { tunnel: 'c1', state: 'closed', openings: 3 },
+      { tunnel: 'c2', state: 'open', openings: 1 },
+      { tunnel: 'c3', state: 'halfOpen', openings: 1 },
+      { tunnel: 'c4', state: 'probing', openings: 0 },
+    ];
+    const registry = new Registry();
+    registerCircuitMetrics(registry, () => samples);
+    const lines = async () => (await registry.metrics()).split('\n').filter((line) => /^\w/.test(line));
+    expect(await lines()).to.deep.equal([
+      'clustertunnel_circuit_state{tunnel="c1"} 0',
+      'clustertunnel_circuit_state{tunnel="c2"} 1',
+      'clustertunnel_circuit_state{tunnel="c3"} 2',
+      'clustertunnel_circuit_state{tunnel="c4"} 2',
+      'clustertunnel_circuit_opened_total{tunnel="c1"} 3',
+      'clustertunnel_circuit_opened_total{tunnel="c2"} 1',
+      'clustertunnel_circuit_opened_total{tunnel="c3"} 1',
+      'clustertunnel_circuit_opened_total{tunnel="c4"} 0',
+    ]);
+    samples = [];
+    expect(await lines()).to.deep.equal([]);
+  });
+});
