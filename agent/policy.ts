@@ -22,8 +22,9 @@ const HEADER_SAFE = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
  * Why this request may not go upstream; undefined when it may. The agent holds the credential, so it checks again what the
  * gateway has checked, and refuses what the gateway should have removed: Kubernetes RBAC has no rule that denies.
  */
-export function denial(head: RequestHead, access: AccessSettings): string | undefined {
+export function denial(head: RequestHead, said: AccessSettings): string | undefined {
   const { method, path, headers, identity, isUpgrade } = head;
+  const access = isProbe(head) ? { ...said, users: [] } : said;
   if (!METHODS.has(method)) return `method ${JSON.stringify(method.slice(0, 16))} is not served`;
   const asked = isUpgrade ? upgradeDenial(head) : undefined;
   return (
@@ -31,7 +32,7 @@ export function denial(head: RequestHead, access: AccessSettings): string | unde
     pathTrouble(path) ??
     headersDenial(isUpgrade ? withoutUpgrade(headers) : headers) ??
     (access.readOnly ? readOnlyTrouble(head) : undefined) ??
-    identityDenial(identity, isProbe(head) ? { ...access, users: [] } : access)
+    identityDenial(identity, access)
   );
 }
 
