@@ -91,6 +91,18 @@ describe('tunnel-path/circuit', function () {
     expect(asked()).to.deep.equal([]);
   });
 
+  it('follows a spec that changes while it is open, and cuts no session for it', async () => {
+    await trip();
+    mendWay();
+    const circuitBreaker = { ...DEFAULT_CIRCUIT_BREAKER, openMs: 1_000 };
+    path.gateway.addTunnel('c1', { circuitBreaker });
+    path.gateway.gateway.tunnelChanged('c1');
+    path.gateway.clock.advance(circuitBreaker.openMs);
+    expect((await ask()).text).to.equal('ok');
+    expect(state()?.state).to.equal('closed');
+    expect(path.gateway.counts.sessions).to.equal(1);
+  });
+
   it('never opens for what the API server says itself, or what its clients give up', async () => {
     path.upstream.answer = (_, response) => response.writeHead(503, { 'retry-after': '9' }).end('{"kind":"Status"}');
     for (let at = 0; at < 2 * failureThreshold; at++) expect((await ask()).text).to.equal('{"kind":"Status"}');

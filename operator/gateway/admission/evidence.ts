@@ -1,6 +1,7 @@
 import type { StreamError } from '../../../tunnel/errors.ts';
 import { ErrorCode } from '../../../tunnel/wire/codes.ts';
 import type { Outcome } from '../sessions/overheard.ts';
+import { isLost } from '../sessions/stream-fault.ts';
 
 /** What one request tells of the way to its API server; undefined: nothing. */
 export type Evidence = 'reached' | Unreached | undefined;
@@ -19,14 +20,17 @@ const REACHED: ReadonlySet<number> = new Set([
   ErrorCode.Backpressure,
 ]);
 
-/** Any answer of the API server shows that the way holds, a 500 too. What the client or a full agent ended shows nothing. */
+/**
+ * Any answer of the API server shows that the way holds, a 500 too. What its client or a full agent
+ * ended, or what never left with its session, shows nothing.
+ */
 export function evidenceOf(outcome: Outcome): Evidence {
   if (outcome === 'answered') return 'reached';
   if (outcome === 'given up') return undefined;
   const { code, detail } = outcome;
   if (REACHED.has(code)) return 'reached';
   if (code === ErrorCode.UpstreamUnreachable) return { isSessionLost: false, detail: wordsOf(outcome) };
-  if (code === ErrorCode.SessionLost) return { isSessionLost: true, detail: `the session was lost: ${detail}` };
+  if (isLost(outcome)) return { isSessionLost: true, detail: `the session was lost: ${detail}` };
   return undefined;
 }
 

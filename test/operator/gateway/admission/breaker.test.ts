@@ -18,7 +18,7 @@ const READ: Passer = { tunnel: 'c1', path: '/api/v1/pods', isWatch: false, mayPr
 const WRITE: Passer = { ...READ, mayProbe: false };
 
 function errorOf(code: number): StreamError {
-  return new StreamError({ streamId: 1, code, origin: 'remote', execution: 'not-executed', detail: 'refused' });
+  return new StreamError({ streamId: 1, code, origin: 'remote', execution: 'unknown', detail: 'refused' });
 }
 const UNREACHABLE = errorOf(ErrorCode.UpstreamUnreachable);
 

@@ -24,5 +24,10 @@ describe('operator/gateway/admission/evidence', () => {
     it(`learns nothing from ${name}`, () => expect(told(ErrorCode[name])).to.equal(undefined));
   }
 
+  it('learns nothing from a request that never left with its session: it goes to another', () => {
+    const facts = { streamId: 1, code: ErrorCode.SessionLost, origin: 'remote', detail: 'the agent leaves' } as const;
+    expect(evidenceOf(new StreamError({ ...facts, execution: 'not-executed' }))).to.equal(undefined);
+  });
+
   it('learns nothing from a request that its client gave up', () => expect(evidenceOf('given up')).to.equal(undefined));
 });
