@@ -122,7 +122,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const counts = () => countAll({ registry, hub, handler, admission, unsettled, server, budget });
   return {
     port: server.port,
-    facts: (tunnel) => ({ ...registry.facts(tunnel), circuit: breaker.facts(tunnel) }),
+    facts: (tunnel) => {
+      const circuit = breaker.facts(tunnel);
+      return { ...registry.facts(tunnel), ...(circuit === undefined ? {} : { circuit }) };
+    },
     counts,
     circuits: () => tunnels.list().map(({ name }) => breaker.sample(name)),
     tunnelChanged: (name) => {
