@@ -1,4 +1,4 @@
-import type { AccessSettings } from '../crds/access-settings.ts';
+import { type AccessSettings, PROBE_USER } from '../crds/access-settings.ts';
 import { canPassAsExtra } from '../crds/extra-keys.ts';
 import { readOnlyTrouble } from '../tunnel/read-only.ts';
 import { crossing, headerOf, headerTrouble } from '../tunnel/request-headers.ts';
@@ -23,8 +23,9 @@ const HEADER_SAFE = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
  * Why this request may not go upstream; undefined when it may. The agent holds the credential, so it checks again what the
  * gateway has checked, and refuses what the gateway should have removed: Kubernetes RBAC has no rule that denies.
  */
-export function denial(head: RequestHead, access: AccessSettings): string | undefined {
+export function denial(head: RequestHead, said: AccessSettings): string | undefined {
   const { method, path, headers, identity, isUpgrade } = head;
+  const access = isProbe(head) ? { ...said, users: [] } : said;
   if (!METHODS.has(method)) return `method ${JSON.stringify(method.slice(0, 16))} is not served`;
   const asked = isUpgrade ? upgradeDenial(head) : undefined;
   return (
@@ -76,6 +77,11 @@ function identityDenial(identity: Identity | undefined, access: AccessSettings):
   const reserved = groups.find((group) => group.startsWith(RESERVED_PREFIX) && group !== AUTHENTICATED);
   if (reserved !== undefined) return `group ${quoted(reserved)} is reserved: system: groups never pass a tunnel`;
   return unnamed(identity, access) ?? extrasDenial(identity, access);
+}
+
+/** Whether the gateway asks by itself if the way holds: that concerns nobody whom spec.access.impersonate could leave out. */
+function isProbe({ method, path, identity }: RequestHead): boolean {
+  return method === 'GET' && path === '/version' && identity?.user === PROBE_USER && identity.groups.length === 0;
 }
 
 /** Whom spec.access.impersonate leaves out: the gateway sends none of them. */

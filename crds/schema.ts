@@ -1,5 +1,6 @@
 import { accessSchema } from './access-schema.ts';
 import { agentSchema } from './agent-schema.ts';
+import { circuitBreakerSchema } from './circuit-breaker-schema.ts';
 import { bytes, duration } from './fields.ts';
 import { limitsSchema } from './limits-schema.ts';
 import { atMost } from './quantity-rules.ts';
@@ -160,6 +161,7 @@ export const specSchema = {
     limits: limitsSchema,
     timeouts: timeoutsSchema,
     reconnect: reconnectSchema,
+    circuitBreaker: circuitBreakerSchema,
     compression: compressionSchema,
     health: healthSchema,
   },

@@ -23,13 +23,14 @@ export function settlingUntil(
 export const NO_SESSIONS: TunnelFacts = { links: [], lastDisconnect: undefined, awaySinceMs: undefined };
 
 /** What the gateway knows of a tunnel, in the words that the conditions are decided from. */
-export function sessionFacts({ links, lastDisconnect }: TunnelFacts): SessionFacts {
+export function sessionFacts({ links, lastDisconnect, circuit }: TunnelFacts): SessionFacts {
   return {
     liveSessions: links.length,
     gateways: links.length > 0 ? 1 : 0,
     agents: agentsOf(links),
     lastDisconnect,
     upstream: upstreamOf(links),
+    circuit,
   };
 }
 

@@ -1,5 +1,6 @@
 import { admissionSettings } from '../crds/admission-settings.ts';
 import { agentSettings } from '../crds/agent-settings.ts';
+import { circuitBreakerSettings } from '../crds/circuit-breaker.ts';
 import type { ClusterTunnel } from '../crds/types.ts';
 import { validateSpec } from '../crds/validate.ts';
 import type { Tunnels, TunnelView } from './gateway/sessions/tunnels.ts';
@@ -58,6 +59,7 @@ function viewOf({ metadata, spec }: ClusterTunnel, startedAt: Date): TunnelView 
     predatesGateway: isOlder(creationTimestamp, startedAt),
     settings: agentSettings(validated.spec, { uid, generation }),
     admission: admissionSettings(validated.spec),
+    circuitBreaker: circuitBreakerSettings(validated.spec),
   };
 }
 

@@ -2,7 +2,9 @@ import { type Clock, pause } from '../../process/clock.ts';
 import type { Logger } from '../../process/log.ts';
 import { Budget } from '../../tunnel/flow/budget.ts';
 import { Admission } from './admission/admit.ts';
+import { Breaker, type CircuitSample } from './admission/breaker.ts';
 import { Rates } from './admission/rates.ts';
+import { Replays } from './admission/replays.ts';
 import type { Rate } from './admission/token-bucket.ts';
 import { Authenticator, type ReviewToken } from './front/authenticate.ts';
 import { Authorizer, type ReviewAccess } from './front/authorize.ts';
@@ -20,6 +22,7 @@ import { type InForce, inForce } from './in-force.ts';
 import type { FindAgentKey } from './sessions/agent-token.ts';
 import { BudgetShares } from './sessions/budget-shares.ts';
 import { Hub } from './sessions/hub.ts';
+import { probeThrough } from './sessions/probe.ts';
 import { Registry, type TunnelFacts } from './sessions/registry.ts';
 import type { Tunnels, TunnelView } from './sessions/tunnels.ts';
 import { Unsettled } from './sessions/unsettled.ts';
@@ -80,6 +83,8 @@ export interface Gateway {
   counts(): GatewayCounts;
   /** What bounds each tunnel now. */
   inForce(): InForce[];
+  /** Of every tunnel. */
+  circuits(): CircuitSample[];
   /** A tunnel's spec changed: running agents are told. */
   tunnelChanged(tunnel: string): void;
   setCertificate(certificate: ServingCertificate): void;
@@ -97,18 +102,24 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { clock, random, log, tunnels, certificate, host, port, externalUrl, allowedOrigins = [] } = options;
   const budget = new Budget(options.maxBufferBytes);
   const registry = new Registry(clock, options.onTunnelChange);
-  const admission = new Admission({ registry, tunnels, budget, clock, random });
+  const breaker = breakerFor(options, registry, (tunnel) => admission.changed(tunnel));
+  const admission: Admission = new Admission({ registry, tunnels, budget, breaker, clock, random });
   budget.onFreed = () => admission.freed();
   const rates = new Rates({ clock, perUser: options.userRate });
   const unsettled = new Unsettled(clock);
   const budgets = new BudgetShares(budget);
-  const hub = new Hub({ ...options, registry, unsettled, budgets, onRoom: (tunnel) => admission.changed(tunnel) });
+  const onRoom = (tunnel: string) => {
+    admission.changed(tunnel);
+    breaker.roomCame(tunnel);
+  };
+  const hub = new Hub({ ...options, registry, unsettled, budgets, onRoom });
   const certificates = new CertificateLogins(clock);
   const gate = gateFor(options, certificates);
   const usable = new UsableTunnels({ gate, tunnels, clock });
   const clusters = new Clusters({ gate, usable, registry, externalUrl, allowedOrigins });
   const longStreams = new LongStreams({ clock, random, log });
-  const forwarder = new Forwarder({ admission, rates, unsettled, longStreams, clock, random, log });
+  const replays = new Replays();
+  const forwarder = new Forwarder({ admission, rates, unsettled, replays, breaker, longStreams, clock, random, log });
   const onRefused = ({ code }: TunnelError) => options.onRefused?.(code);
   const handler = new Handler({ gate, clusters, forwarder, onRefused, clock, log });
   const server = await startServer({
@@ -126,13 +137,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const counts = () => countAll({ registry, hub, handler, admission, unsettled, server, budget });
   return {
     port: server.port,
-    facts: (tunnel) => registry.facts(tunnel),
+    facts: (tunnel) => {
+      const circuit = breaker.facts(tunnel);
+      return { ...registry.facts(tunnel), ...(circuit === undefined ? {} : { circuit }) };
+    },
     counts,
     inForce: () => inForce(tunnels, registry),
+    circuits: () => tunnels.list().map(({ name }) => breaker.sample(name)),
     tunnelChanged: (name) => {
       const view = tunnels.get(name);
       tunnelChanged(name, view, { hub, admission, registry });
       longStreams.tunnelChanged(name, view);
+      breaker.tunnelChanged(name);
     },
     setCertificate: (next) => server.setCertificate(next),
     setClientAuthorities: (pem) => certificates.setAuthorities(pem),
@@ -164,6 +180,19 @@ async function drain({ server, handler, admission, longStreams, hub, clock }: Le
   const endMs = clock.nowMs() + WATCH_ENDS_WITHIN_MS + DRAIN_POLL_MS;
   await idle(() => clock.nowMs() >= endMs);
   await server.close();
+}
+
+/** `wake`: who waits for this tunnel is told. */
+function breakerFor(options: GatewayOptions, registry: Registry, wake: (tunnel: string) => void): Breaker {
+  return new Breaker({
+    ...options,
+    ask: (view, timeoutMs, hear) => probeThrough(registry.facts(view.name).links, view, timeoutMs, hear),
+    onChange: (tunnel) => {
+      // Not from inside the event that told of it.
+      queueMicrotask(() => wake(tunnel));
+      options.onTunnelChange(tunnel);
+    },
+  });
 }
 
 /** Who may come in, by what the hub says. */

@@ -1,4 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { CircuitSample } from './admission/breaker.ts';
+import type { CircuitState } from './admission/circuit-state.ts';
 import type { GatewayCounts } from './gateway.ts';
 
 const GAUGES: Readonly<Record<keyof GatewayCounts, { name: string; help: string }>> = {
@@ -38,4 +40,32 @@ export function refusalCounter(registry: Registry): (code: string) => void {
     registers: [registry],
   });
   return (code) => counter.inc({ code });
+}
+
+/** A half-open circuit and one whose probe is under way are the same to people. */
+const VALUE: Readonly<Record<CircuitState, number>> = { closed: 0, open: 1, halfOpen: 2, probing: 2 };
+
+/** Adds what tells of circuits, read at each scrape; tunnels that are gone are gone from it too. */
+export function registerCircuitMetrics(registry: Registry, circuits: () => readonly CircuitSample[]): void {
+  const labelNames = ['tunnel'] as const;
+  const state: Gauge<'tunnel'> = new Gauge({
+    name: 'clustertunnel_circuit_state',
+    help: 'Whether requests go into the tunnel: 0 closed (they do), 1 open (they are refused), 2 half-open (one may try).',
+    labelNames,
+    registers: [registry],
+    collect: () => {
+      state.reset();
+      for (const sample of circuits()) state.set({ tunnel: sample.tunnel }, VALUE[sample.state]);
+    },
+  });
+  const opened: Counter<'tunnel'> = new Counter({
+    name: 'clustertunnel_circuit_opened_total',
+    help: 'How often the circuit of the tunnel opened, the times that a probe failed included.',
+    labelNames,
+    registers: [registry],
+    collect: () => {
+      opened.reset();
+      for (const { tunnel, openings } of circuits()) opened.inc({ tunnel }, openings);
+    },
+  });
 }

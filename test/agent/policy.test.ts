@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { outgoingHeaders } from '../../agent/outgoing-headers.ts';
 import { denial } from '../../agent/policy.ts';
-import { type AccessSettings, UNSAID_ACCESS } from '../../crds/access-settings.ts';
+import { type AccessSettings, PROBE_USER, UNSAID_ACCESS } from '../../crds/access-settings.ts';
 import type { Identity, RequestHead } from '../../tunnel/wire/head.ts';
 import { valuesOf } from '../support/stub-upstream.ts';
 
@@ -173,6 +173,18 @@ describe('agent/policy', () => {
       expect(denial({ ...GET, ...extra('team', 'a', value) }, access)).to.include('visible ASCII');
     });
   }
+
+  it("lets the gateway's own question pass where only some are named: nothing but the version, as nobody", () => {
+    const access = { ...UNSAID_ACCESS, users: ['jane'], groups: ['dev'] };
+    const probe = { ...GET, path: '/version', ...identity({ user: PROBE_USER, uid: '', groups: [] }) };
+    expect(denial(probe, access)).to.equal(undefined);
+    expect(denial({ ...probe, path: '/api/v1/secrets' }, access)).to.include('does not pass');
+    expect(denial({ ...probe, method: 'POST' }, access)).to.include('does not pass');
+    expect(denial({ ...probe, ...identity({ user: PROBE_USER, groups: ['dev'] }) }, access)).to.include(
+      'does not pass',
+    );
+    expect(denial(probe, AGENT)).to.include('acts as its agent');
+  });
 
   it('refuses what is not reading where the tunnel is read-only, whatever the gateway let in', () => {
     expect(denial(GET, READ_ONLY)).to.equal(undefined);

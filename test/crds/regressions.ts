@@ -41,5 +41,6 @@ export const REGRESSIONS: Readonly<Record<string, unknown>> = {
       'a/k8s.io/x',
     ].map((key) => [`the extra ${key}`, { access: { impersonate: { extras: ['team', key] } } }]),
   ),
+  'an opening beyond its own bound': { circuitBreaker: { openDuration: '6m' } },
   'a whole that is too small by itself': { limits: { maxBufferBytes: 5 } },
 };

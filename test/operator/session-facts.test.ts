@@ -27,6 +27,10 @@ describe('operator/session-facts', () => {
     expect(sessionFacts({ ...NO_SESSIONS, links }).upstream).to.include({ healthy: false, observedAtMs: 90_000 });
   });
 
+  it('tells that requests are refused, and why', () => {
+    expect(sessionFacts({ ...NO_SESSIONS, circuit: { cause: 'why' } }).circuit).to.deep.equal({ cause: 'why' });
+  });
+
   it('counts sessions, and agents by process', () => {
     const facts = sessionFacts({ ...NO_SESSIONS, links: [link('a'), link('a'), link('b')] });
     expect(facts.liveSessions).to.equal(3);

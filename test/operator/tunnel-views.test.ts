@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { DEFAULT_CIRCUIT_BREAKER } from '../../crds/circuit-breaker.ts';
 import type { ClusterTunnel } from '../../crds/types.ts';
 import { TunnelViews } from '../../operator/tunnel-views.ts';
 
@@ -26,6 +27,16 @@ describe('operator/tunnel-views', () => {
       maxQueuedRequests: 2_000,
       rateLimit: { requestsPerSecond: 500, burst: 1_000 },
     });
+  });
+
+  it('shows when the circuit opens, with defaults', () => {
+    expect(views.get('c1')?.circuitBreaker).to.deep.equal(DEFAULT_CIRCUIT_BREAKER);
+    found = tunnel(
+      { generation: 2 },
+      { circuitBreaker: { failureThreshold: 1, window: '1m', maxOpenDuration: '10s' } },
+    );
+    const said = { failureThreshold: 1, windowMs: 60_000, openMs: 5_000, maxOpenMs: 10_000 };
+    expect(views.get('c1')?.circuitBreaker).to.deep.equal(said);
   });
 
   it('keeps a view until the generation, the uid or the deletion changes', () => {

@@ -9,6 +9,7 @@ import { WebSocket } from 'ws';
 import { UNSAID_ACCESS } from '../../crds/access-settings.ts';
 import type { AgentSettings } from '../../crds/agent-settings.ts';
 import { type AgentKey, mintAgentToken } from '../../crds/agent-token.ts';
+import { DEFAULT_CIRCUIT_BREAKER } from '../../crds/circuit-breaker.ts';
 import type { Rate } from '../../operator/gateway/admission/token-bucket.ts';
 import { issueAuthority, issueServing, type KeyPair } from '../../operator/gateway/front/certificates.ts';
 import { type Gateway, type GatewayCounts, startGateway } from '../../operator/gateway/gateway.ts';
@@ -324,6 +325,7 @@ export class GatewayFixture {
       isDeleting: false,
       isSuspended: false,
       settings: SETTINGS,
+      circuitBreaker: DEFAULT_CIRCUIT_BREAKER,
       ...changes,
     });
   }

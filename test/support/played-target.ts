@@ -5,7 +5,7 @@ import type { AgentState } from '../../agent/agent.ts';
 import type { SpecInput } from '../../crds/types.ts';
 import { PROGRAM } from '../../hack/lab/paths.ts';
 import { until } from '../../hack/lab/until.ts';
-import { AgentProcess } from '../../hack/load/agent-process.ts';
+import { AgentProcess, type AgentProcessOptions } from '../../hack/load/agent-process.ts';
 import { type Client, openClient, type Protocol } from './gateway-fixture.ts';
 import { InstalledLab, needControlPlane } from './installed-lab.ts';
 import { StubUpstream } from './stub-upstream.ts';
@@ -47,6 +47,7 @@ export class PlayedTarget {
   readonly upstream: StubUpstream;
   readonly agent: AgentProcess;
   readonly #clients: Client[] = [];
+  readonly #neighbours: { readonly agent: AgentProcess; readonly upstream: StubUpstream }[] = [];
 
   private constructor(lab: InstalledLab, upstream: StubUpstream, agent: AgentProcess) {
     this.lab = lab;
@@ -59,26 +60,14 @@ export class PlayedTarget {
     const lab = await InstalledLab.start({ targets: 0, restartBaseMs: 200, environment });
     let upstream: StubUpstream | undefined;
     try {
-      await lab.apply({
-        apiVersion: 'clustertunnel.io/v1alpha1',
-        kind: 'ClusterTunnel',
-        metadata: { name: TUNNEL },
-        spec: { ...spec, agent: { placement: 'Manual', replicas: 1 } },
-      });
+      await lab.apply(clusterTunnel(TUNNEL, spec));
       const role = ['clusterrolebinding', 'played', '--clusterrole=clustertunnel-user', '--user=alice'];
       await lab.hub(['create', ...role]);
       upstream = await StubUpstream.start();
       upstream.keepsBodies = false;
       const { token, ca } = credentialsIn(await lab.manifest(TUNNEL));
       const gateway = await front({ url: lab.lab.gatewayUrl, ca });
-      const agent = await AgentProcess.start({
-        program: PROGRAM,
-        folder: join(lab.dir, 'agent'),
-        tunnel: TUNNEL,
-        gateway: { token, url: gateway.url, ca: gateway.ca },
-        upstream,
-        flags: ['--min-backoff', '100ms', '--max-backoff', '1s'],
-      });
+      const agent = await startAgent(lab, { tunnel: TUNNEL, gateway: { ...gateway, token }, upstream });
       return new PlayedTarget(lab, upstream, agent);
     } catch (error) {
       await upstream?.close();
@@ -89,9 +78,23 @@ export class PlayedTarget {
 
   async stop(): Promise<void> {
     for (const client of this.#clients) client.close();
-    await this.agent.kill();
-    await this.upstream.close();
+    for (const { agent, upstream } of [this, ...this.#neighbours]) {
+      await agent.kill();
+      await upstream.close();
+    }
     await this.lab.stop();
+  }
+
+  /** One more tunnel, with an agent and an API server of its own. Resolves when it is Ready. */
+  async neighbour(name: string): Promise<void> {
+    const { lab } = this;
+    await lab.apply(clusterTunnel(name));
+    const upstream = await StubUpstream.start();
+    const { token, ca } = credentialsIn(await lab.manifest(name));
+    const gateway = { token, ca, url: lab.lab.gatewayUrl };
+    const agent = await startAgent(lab, { tunnel: name, gateway, upstream });
+    this.#neighbours.push({ agent, upstream });
+    await lab.waitReady(name);
   }
 
   /** Alice, on connections of her own. Paths start with /clusters/. */
@@ -175,6 +178,21 @@ export function describePlayed(
       await (await starting?.catch(() => undefined))?.stop();
     });
   });
+}
+
+function clusterTunnel(name: string, spec: SpecInput = {}) {
+  return {
+    apiVersion: 'clustertunnel.io/v1alpha1',
+    kind: 'ClusterTunnel',
+    metadata: { name },
+    spec: { ...spec, agent: { placement: 'Manual', replicas: 1 } },
+  };
+}
+
+function startAgent(lab: InstalledLab, options: Pick<AgentProcessOptions, 'tunnel' | 'gateway' | 'upstream'>) {
+  const folder = join(lab.dir, `agent-${options.tunnel}`);
+  const flags = ['--min-backoff', '100ms', '--max-backoff', '1s'];
+  return AgentProcess.start({ program: PROGRAM, folder, flags, ...options });
 }
 
 function isAtRest({ gateway, agent }: Rest): boolean {

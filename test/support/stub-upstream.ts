@@ -29,6 +29,7 @@ export type UpgradeAnswer = (request: IncomingMessage, socket: Duplex, firstByte
 export class StubUpstream {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #port = 0;
   readonly ca: string;
   readonly received: Received[] = [];
   /** How to answer. Settable at any time. */
@@ -77,6 +78,18 @@ export class StubUpstream {
     const received = this.received.at(-1);
     if (received === undefined) throw new Error('no request came');
     return received;
+  }
+
+  /** Its connections break, and new ones are refused; until `comeBack`. */
+  async goAway(): Promise<void> {
+    this.#port = (this.#server.address() as AddressInfo).port;
+    await this.close();
+  }
+
+  /** Where it was. */
+  async comeBack(): Promise<void> {
+    this.#server.listen(this.#port, '127.0.0.1');
+    await once(this.#server, 'listening');
   }
 
   /** Breaks the connection that a request came on: no FIN. */

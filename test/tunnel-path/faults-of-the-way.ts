@@ -1,4 +1,5 @@
 import { UNSAID_ACCESS } from '../../crds/access-settings.ts';
+import { DEFAULT_CIRCUIT_BREAKER } from '../../crds/circuit-breaker.ts';
 import { UNSETTLED_MS } from '../../operator/gateway/sessions/unsettled.ts';
 import { SETTINGS } from '../support/gateway-fixture.ts';
 import { until } from '../support/turns.ts';
@@ -129,18 +130,38 @@ export const TUNNEL_FAULTS: readonly FaultCase[] = [
   },
   {
     kind: 'session_lost_read',
-    what: 'a session that is lost under a read',
+    what: 'a session that is lost under a read, whose agent does not come back',
     ways: REQUESTS,
     provoke: async (stage, ask) => {
       fallSilent(stage);
       const told = ask();
       await stage.arrived();
       await stage.path.break();
+      await stage.waits();
+      stage.path.gateway.clock.advance(disconnectGraceMs);
       return told;
     },
     tells: /tunnel "c1" was lost while the request ran: /,
     isNamed: true,
     executed: 1,
+  },
+  {
+    kind: 'session_lost_read',
+    what: 'a session that is lost under a read, and the next one too',
+    ways: REQUESTS,
+    provoke: async (stage, ask) => {
+      fallSilent(stage);
+      const told = ask();
+      await stage.arrived();
+      await stage.path.break();
+      await stage.path.mend();
+      await stage.arrived(2);
+      await stage.path.break();
+      return told;
+    },
+    tells: /tunnel "c1" was lost while the request ran: /,
+    isNamed: true,
+    executed: 2,
   },
   {
     kind: 'session_lost_write',
@@ -177,6 +198,57 @@ export const TUNNEL_FAULTS: readonly FaultCase[] = [
     tells: 'the request may have been executed',
     isNamed: true,
     executed: 1,
+  },
+];
+
+/** The way fails again and again: the circuit opens. */
+async function tripTheBreaker(stage: FaultStage): Promise<void> {
+  await stage.path.upstream.close();
+  for (let at = 0; at < DEFAULT_CIRCUIT_BREAKER.failureThreshold; at++) await stage.ask('h2');
+}
+
+/** After failures in a row. */
+export const CIRCUIT_FAULTS: readonly FaultCase[] = [
+  {
+    kind: 'circuit_open',
+    what: 'a request after five that could not reach the API server',
+    ways: ALL_WAYS,
+    provoke: async (stage, ask) => {
+      await tripTheBreaker(stage);
+      return ask();
+    },
+    retryAfter: 5,
+    tells:
+      /requests through tunnel "c1" failed too often and are not tried for a moment; the last: .*connection refused/,
+    isNamed: true,
+  },
+  {
+    kind: 'circuit_open',
+    what: 'a write when the circuit may be tried by a read',
+    ways: ALL_WAYS,
+    question: WRITE,
+    provoke: async (stage, ask) => {
+      await tripTheBreaker(stage);
+      stage.path.gateway.clock.advance(DEFAULT_CIRCUIT_BREAKER.openMs);
+      return ask();
+    },
+    retryAfter: 1,
+    tells: 'requests through tunnel "c1" failed too often',
+    isNamed: true,
+  },
+  {
+    kind: 'circuit_open_watch',
+    what: 'a watch that begins then',
+    ways: REQUESTS,
+    question: { path: WATCH },
+    provoke: async (stage, ask) => {
+      await tripTheBreaker(stage);
+      return ask();
+    },
+    // The fixture's dice fall in the middle of 2 to 8.
+    retryAfter: 5,
+    tells: 'requests through tunnel "c1" failed too often',
+    isNamed: true,
   },
 ];
 

@@ -4,12 +4,13 @@ import { type FaultCase, FaultStage, type Told, type Way } from './fault-stage.t
 import { GATEWAY_FAULTS } from './faults-of-the-gateway.ts';
 import { LIMIT_FAULTS } from './faults-of-the-limits.ts';
 import { UPSTREAM_FAULTS } from './faults-of-the-upstream.ts';
-import { AGENT_FAULTS, TUNNEL_FAULTS } from './faults-of-the-way.ts';
+import { AGENT_FAULTS, CIRCUIT_FAULTS, TUNNEL_FAULTS } from './faults-of-the-way.ts';
 
 const CASES: readonly FaultCase[] = [
   ...GATEWAY_FAULTS,
   ...LIMIT_FAULTS,
   ...TUNNEL_FAULTS,
+  ...CIRCUIT_FAULTS,
   ...AGENT_FAULTS,
   ...UPSTREAM_FAULTS,
 ];

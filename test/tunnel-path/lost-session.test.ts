@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type Ask, PROTOCOLS, whole } from '../support/gateway-fixture.ts';
+import { type Ask, type Call, PROTOCOLS, whole } from '../support/gateway-fixture.ts';
 import { until } from '../support/turns.ts';
 import { BrokenPath } from './broken-path.ts';
 
@@ -63,6 +63,28 @@ for (const protocol of PROTOCOLS) {
         await until(() => path.upstream.last.isAborted);
       });
     }
+
+    it('sends what came while nobody was there in its order once the agent is back, and never what its client gave up', async () => {
+      await path.break();
+      const client = path.gateway.client(protocol);
+      const names = ['a', 'b', 'c', 'd', 'e'];
+      const calls: Call[] = [];
+      for (const [at, name] of names.entries()) {
+        calls.push(client.call({ method: at % 2 === 0 ? 'GET' : 'POST', path: `${PODS}/${name}` }));
+        await until(() => path.gateway.counts.waiting === at + 1);
+      }
+      calls[1]?.cancel();
+      await until(() => path.gateway.counts.waiting === names.length - 1);
+      // One worker alone shows the order at the target.
+      path.agent.pools.ordinary.limit = 1;
+      await path.mend();
+      await until(() => path.upstream.received.length === names.length - 1);
+      const seen = path.upstream.received.map(({ method, url }) => `${method} ${url.split('/').at(-1)}`);
+      expect(seen).to.deep.equal(['GET a', 'GET c', 'POST d', 'GET e']);
+      const answered = await Promise.all([0, 2, 3, 4].map((at) => calls[at]?.answer));
+      expect(answered.map((answer) => answer?.status)).to.deep.equal([201, 201, 201, 201]);
+      for (const answer of answered) answer?.body.resume();
+    });
 
     it('tells them apart when both are lost at once', async () => {
       path.upstream.answer = () => {};

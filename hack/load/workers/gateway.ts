@@ -1,3 +1,4 @@
+import { DEFAULT_CIRCUIT_BREAKER } from '../../../crds/circuit-breaker.ts';
 import { type Gateway, startGateway } from '../../../operator/gateway/gateway.ts';
 import type { TunnelView } from '../../../operator/gateway/sessions/tunnels.ts';
 import { systemClock } from '../../../process/clock.ts';
@@ -26,7 +27,8 @@ const methods = {
     const views = new Map<string, TunnelView>();
     for (const { name, uid, settings } of plan.tunnels) {
       const state = { isDeleting: false, isSuspended: false, predatesGateway: isRestart };
-      views.set(name, { name, uid, settings, ...state });
+      const circuitBreaker = DEFAULT_CIRCUIT_BREAKER;
+      views.set(name, { name, uid, settings, circuitBreaker, ...state });
     }
     const keys = new Map(plan.tunnels.map(({ key }) => [key.keyId, key]));
     gateway = await startGateway({

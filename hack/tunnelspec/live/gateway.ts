@@ -5,6 +5,7 @@
 import { createInterface } from 'node:readline';
 import type { AgentSettings } from '../../../crds/agent-settings.ts';
 import type { AgentKey } from '../../../crds/agent-token.ts';
+import { DEFAULT_CIRCUIT_BREAKER } from '../../../crds/circuit-breaker.ts';
 import type { ServingCertificate } from '../../../operator/gateway/front/server.ts';
 import { startGateway } from '../../../operator/gateway/gateway.ts';
 import type { TunnelView } from '../../../operator/gateway/sessions/tunnels.ts';
@@ -34,7 +35,15 @@ async function serve({ certificate, keys, settings, userToken }: LiveGatewayInpu
   const views = new Map<string, TunnelView>(
     keys.map(({ tunnel: name, tunnelUid: uid }) => [
       name,
-      { name, uid, isDeleting: false, isSuspended: false, settings: { ...settings, tunnelUid: uid } },
+      {
+        name,
+        uid,
+        isDeleting: false,
+        isSuspended: false,
+        settings: { ...settings, tunnelUid: uid },
+        // The suite's peers break sessions all the time.
+        circuitBreaker: { ...DEFAULT_CIRCUIT_BREAKER, failureThreshold: 10_000 },
+      },
     ]),
   );
   const gateway = await startGateway({

@@ -71,9 +71,13 @@ export function checkConnected({ spec, sessions, nowMs }: Observation): Verdict 
 
 /** Whether the API server behind the tunnel answers, by evidence no older than a few health intervals. */
 export function checkUpstream({ sessions, nowMs, evidenceMaxAgeMs }: Observation): Verdict {
-  const { liveSessions, upstream } = sessions;
+  const { liveSessions, upstream, circuit } = sessions;
   if (liveSessions === 0) {
     return { status: 'Unknown', reason: Reason.NoSession, message: 'Without a session nobody can ask the API server.' };
+  }
+  if (circuit !== undefined) {
+    const message = `Requests failed too often and are refused at once, until one that is tried now and then gets through; the last: ${circuit.cause}.`;
+    return { status: 'False', reason: Reason.CircuitOpen, message };
   }
   if (upstream === undefined) {
     return { status: 'Unknown', reason: Reason.NotProbedYet, message: 'The API server was not probed yet.' };

@@ -11,6 +11,8 @@ export interface SessionFacts {
   /** The gateways started lately: sessions of before may be on their way back until then. Monotonic. */
   readonly settlingUntilMs?: number | undefined;
   readonly lastDisconnect?: { readonly time: string; readonly reason: string } | undefined;
+  /** Requests are refused at once after repeated failures; the last, in words. */
+  readonly circuit?: { readonly cause: string } | undefined;
   /** The newest evidence about the API server behind the tunnel. */
   readonly upstream?:
     | {

@@ -34,6 +34,7 @@ export const Reason = {
   NoSession: 'NoSession',
   NotProbedYet: 'NotProbedYet',
   EvidenceTooOld: 'EvidenceTooOld',
+  CircuitOpen: 'CircuitOpen',
   // Ready
   RequestsGetThrough: 'RequestsGetThrough',
   // Ready, while the tunnel is deleted

@@ -8,6 +8,7 @@ import { choose } from '../sessions/choose.ts';
 import type { AgentLink, Registry } from '../sessions/registry.ts';
 import type { Tunnels } from '../sessions/tunnels.ts';
 import { type Absence, gaveUp, giveUpAtMs, isOffline, offline, type Patience } from './absence.ts';
+import type { Breaker } from './breaker.ts';
 import { WaitingRoom } from './waiting.ts';
 
 /** Of a tunnel that does not say limits.maxQueuedRequests. */
@@ -26,6 +27,8 @@ export interface Applicant {
   readonly predatesGateway?: boolean;
   /** Whether the request has no body. */
   readonly isEnd: boolean;
+  /** A read without a body, with an end: it may try whether a way that failed holds again. */
+  readonly mayProbe?: boolean;
   /** When it first came, if it comes again; else now. All time counts from here. */
   readonly enteredMs?: number;
   /** timeouts.request: how long it may take, and wait for a worker. Long-running ones only wait no longer. */
@@ -43,6 +46,7 @@ export interface AdmissionOptions {
   readonly tunnels: Pick<Tunnels, 'get'>;
   /** Of all tunnels together. */
   readonly budget: Pick<Budget, 'hasReserve'>;
+  readonly breaker: Pick<Breaker, 'refusal'>;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -81,6 +85,7 @@ export class Admission {
   admit(applicant: Applicant): () => void {
     const { isWatch, requestMs, disconnectGraceMs, enteredMs = this.#options.clock.nowMs() } = applicant;
     const patience: Patience = { isWatch, enteredMs, deadlineMs: enteredMs + requestMs, disconnectGraceMs };
+    if (this.#isRefused(applicant)) return () => {};
     const room = this.#rooms.get(applicant.tunnel)?.[applicant.pool];
     const isFirst = room === undefined || room.size === 0;
     if (isFirst && this.#open(applicant, patience.deadlineMs)) return () => {};
@@ -154,7 +159,7 @@ export class Admission {
     }
     const leave = this.#room(tunnel)[pool].enter({
       user,
-      take: () => this.#open(applicant, patience.deadlineMs),
+      take: () => this.#isRefused(applicant) || this.#open(applicant, patience.deadlineMs),
       dueMs: () => giveUpAtMs(this.#absence(applicant), patience),
       expire: () => onError(this.#isDraining ? leaving({ tunnel, path }) : this.#gaveUp(applicant)),
       giveWay: () => onError(this.#noPlace(applicant)),
@@ -186,6 +191,17 @@ export class Admission {
 
   #gaveUp(applicant: Applicant): TunnelError {
     return gaveUp(applicant, this.#absence(applicant), this.#options.random());
+  }
+
+  /** The way does not hold, and it was told so. Of a tunnel that is away its absence says more. */
+  #isRefused(applicant: Applicant): boolean {
+    const { tunnel, mayProbe = false, onError } = applicant;
+    const { isSuspended, isGone } = this.#state(tunnel);
+    if (isSuspended || isGone || this.#isDraining) return false;
+    if (this.#options.registry.facts(tunnel).links.length === 0) return false;
+    const refusal = this.#options.breaker.refusal({ ...applicant, mayProbe });
+    if (refusal !== undefined) onError(refusal);
+    return refusal !== undefined;
   }
 
   #open({ tunnel, pool, head, isEnd, onStream }: Applicant, deadlineMs: number): boolean {

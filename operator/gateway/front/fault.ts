@@ -45,6 +45,14 @@ const ROWS = {
   queue_timeout: { status: 429, reason: 'TooManyRequests', hop: 'gateway', retryable: true, retryAfterSeconds: 1 },
   rate_limited: { status: 429, reason: 'TooManyRequests', hop: 'gateway', retryable: true, retryAfterSeconds: 1 },
   session_full: { status: 429, reason: 'TooManyRequests', hop: 'gateway', retryable: true, retryAfterSeconds: 1 },
+  circuit_open: { status: 503, reason: 'ServiceUnavailable', hop: 'gateway', retryable: true, retryAfterSeconds: 1 },
+  circuit_open_watch: {
+    status: 429,
+    reason: 'TooManyRequests',
+    hop: 'gateway',
+    retryable: true,
+    retryAfterSeconds: 2,
+  },
   stream_limit: { status: 429, reason: 'TooManyRequests', hop: 'agent', retryable: true, retryAfterSeconds: 1 },
   draining: {
     status: 429,
@@ -93,6 +101,7 @@ const CODES: Partial<Record<FaultKind, string>> = {
   malformed: 'bad_request',
   watch_held: 'cluster_reconnecting',
   session_full: 'stream_limit',
+  circuit_open_watch: 'circuit_open',
   session_lost_read: 'session_lost',
   session_lost_write: 'session_lost',
   upstream_reset_read: 'upstream_reset',

@@ -1,14 +1,19 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
+import type { StreamError } from '../../../tunnel/errors.ts';
 import { crossing } from '../../../tunnel/request-headers.ts';
 import { InflatedStream, type RequestStream } from '../../../tunnel/session/inflated-stream.ts';
 import type { RawHeaders, RequestHead } from '../../../tunnel/wire/head.ts';
 import type { Admission } from '../admission/admit.ts';
+import type { Breaker } from '../admission/breaker.ts';
 import type { Rates } from '../admission/rates.ts';
+import type { Replays } from '../admission/replays.ts';
 import { Exchange } from '../sessions/exchange.ts';
 import type { ExchangeOutcome } from '../sessions/exchange-options.ts';
-import { isRead } from '../sessions/stream-fault.ts';
+import { overheard } from '../sessions/overheard.ts';
+import { Resending } from '../sessions/resending.ts';
+import { isRead, type Sent } from '../sessions/stream-fault.ts';
 import type { Unsettled, UntilKnown } from '../sessions/unsettled.ts';
 import { Upgrade } from '../sessions/upgrade.ts';
 import type { ClientRequest, ClientResponse } from './answer.ts';
@@ -20,13 +25,13 @@ import type { TunnelError } from './tunnel-error.ts';
 
 /** The gateway waits longer than the agent by this much, so that the hop that knows the cause speaks first. */
 const MARGIN_MS = 10_000;
-/** Sessions that one request is tried on, while it certainly ran on none. */
-const MAX_ATTEMPTS = 3;
 
 export interface ForwarderOptions {
   readonly admission: Admission;
   readonly rates: Rates;
   readonly unsettled: Unsettled;
+  readonly replays: Replays;
+  readonly breaker: Pick<Breaker, 'sent'>;
   readonly longStreams: LongStreams;
   readonly clock: Clock;
   readonly random: () => number;
@@ -58,9 +63,10 @@ interface Served {
   revoke(error: TunnelError): void;
 }
 
-interface ServedEvents {
+interface Serving {
+  readonly sent: Sent;
   readonly onDone: (outcome: ExchangeOutcome) => void;
-  readonly again: () => boolean;
+  readonly again: (error: StreamError) => boolean;
 }
 
 /** admit → forward → audit: from who may to what became of it. */
@@ -74,57 +80,55 @@ export class Forwarder {
   /** One client request and its answer. */
   request(request: ClientRequest, response: ClientResponse, entered: Entered): void {
     const { method, traceId, allowed, onError } = entered;
-    const { tunnel, plainPath: path, info } = allowed.route;
+    const { info } = allowed.route;
     const { clock, random } = this.#options;
     const hasBody = expectsBody(request);
     const sending = { headers: crossing(request.rawHeaders), isEnd: !hasBody, isUpgrade: false };
-    this.#admit(entered, sending, (events) => {
-      const sent = { tunnel, path, isRead: isRead(method) };
+    this.#admit(entered, sending, (serving) => {
       const isWatch = info.verb === 'watch';
       return new Exchange({
         request,
         response,
         method,
-        sent,
         traceId,
         isWatch,
         hasBody,
         clock,
         random,
         onError,
-        ...events,
+        ...serving,
       });
     });
   }
 
   /** One client connection that wants to switch to `protocol`. */
   upgrade(socket: Duplex, protocol: string, rawHeaders: RawHeaders, entered: Entered): void {
-    const { method, traceId, allowed, onError } = entered;
-    const { tunnel, plainPath: path } = allowed.route;
+    const { method, traceId, onError } = entered;
     const { clock } = this.#options;
     // `crossing` keeps no Upgrade field: this is the only one, in our own words.
     const headers = [...crossing(rawHeaders), 'Upgrade', protocol];
-    this.#admit(entered, { headers, isEnd: false, isUpgrade: true }, ({ onDone }) => {
-      const sent = { tunnel, path, isRead: isRead(method, true) };
+    this.#admit(entered, { headers, isEnd: false, isUpgrade: true }, ({ sent, onDone }) => {
       return new Upgrade({ socket, method, protocol, sent, traceId, clock, onError, onDone });
     });
   }
 
-  #admit(entered: Entered, sending: Sending, serve: (events: ServedEvents) => Served): void {
+  #admit(entered: Entered, sending: Sending, serve: (serving: Serving) => Served): void {
     const { method, traceId, allowed } = entered;
     const { route, view, user } = allowed;
     const { isUpgrade, isEnd } = sending;
-    const { admission, unsettled, longStreams, clock, log } = this.#options;
+    const { admission, unsettled, replays, breaker, longStreams, clock, log } = this.#options;
     const isLongRunning = route.isLongRunning || isUpgrade;
+    const mayProbe = isEnd && !isLongRunning && isRead(method);
     const { disconnectGraceMs, backpressureMs } = view.settings.timeouts;
     const requestMs = Math.min(view.settings.timeouts.requestMs, route.timeoutMs ?? Number.POSITIVE_INFINITY);
     const enteredMs = clock.nowMs();
     const leftMs = () => enteredMs + requestMs - clock.nowMs();
-    let attempts = 0;
+    const sent = { tunnel: route.tunnel, path: route.plainPath, isRead: isRead(method, isUpgrade) };
+    const ticket = replays.enter(route.tunnel);
+    const resending = new Resending({ sent, info: route.info, ticket, leftMs });
     let leave = () => {};
     let forget = () => {};
     const apply = () => {
-      attempts += 1;
       leave = admission.admit({
         tunnel: route.tunnel,
         path: route.plainPath,
@@ -133,6 +137,7 @@ export class Forwarder {
         isWatch: route.info.verb === 'watch' && !isUpgrade,
         predatesGateway: view.predatesGateway ?? false,
         isEnd,
+        mayProbe,
         enteredMs,
         requestMs,
         disconnectGraceMs,
@@ -140,25 +145,28 @@ export class Forwarder {
         onStream: (stream, link) => {
           const timeoutMs = isLongRunning ? undefined : leftMs() + MARGIN_MS;
           const { budget } = link.session.session;
+          const untilKnown = sent.isRead ? undefined : unsettled.untilKnown(link, timeoutMs);
           const inflated = new InflatedStream(stream, { budget, clock, stallMs: backpressureMs });
-          const untilKnown = isRead(method, isUpgrade) ? undefined : unsettled.untilKnown(link, timeoutMs);
-          served.start(inflated, untilKnown, timeoutMs);
+          const hears = [ticket.hear, breaker.sent({ tunnel: route.tunnel, mayProbe }, link.session.id)];
+          served.start(overheard(inflated, hears), untilKnown, timeoutMs);
           if (!isLongRunning || served.isDone) return;
           forget();
           forget = longStreams.watch({ tunnel: route.tunnel, allowed, revoke: (error) => served.revoke(error) });
         },
-        onError: (error) => served.refuse(error),
+        onError: (error) => served.refuse(resending.told(error)),
       });
       if (served.isDone) leave();
     };
     const served = serve({
+      sent,
       onDone: (outcome) => {
         leave();
         forget();
+        ticket.leave();
         log.info('audit', auditLine({ traceId, user, route, method, isUpgrade }, outcome));
       },
-      again: () => {
-        if (attempts >= MAX_ATTEMPTS || leftMs() <= 0) return false;
+      again: (error) => {
+        if (!resending.isDue(error)) return false;
         apply();
         return true;
       },

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../process/clock.ts';
+import type { StreamError } from '../../../tunnel/errors.ts';
 import type { ClientRequest, ClientResponse } from '../front/answer.ts';
 import type { TunnelError } from '../front/tunnel-error.ts';
 import type { Sent } from './stream-fault.ts';
@@ -14,8 +15,8 @@ export interface ExchangeOptions {
   readonly hasBody: boolean;
   readonly clock: Clock;
   readonly random: () => number;
-  /** Certainly not executed, and no byte of a body is lost: true if it is sent again, then `start` is called with another stream. */
-  readonly again: () => boolean;
+  /** Nothing of an answer came, and no byte of a body is lost: true if it is sent again, then `start` is called with another stream. */
+  readonly again: (error: StreamError) => boolean;
   /** Nothing was sent to the client yet: answer with this. */
   readonly onError: (error: TunnelError) => void;
   /** Once: how it ended, for the audit line. */

@@ -23,7 +23,7 @@ import { type AnswerBody, answerBody, answerHeaders, answerTrailers, NO_BODY } f
 import type { ExchangeOptions, ExchangeOutcome } from './exchange-options.ts';
 import { guarded } from './guarded.ts';
 import { pumpBody } from './request-body.ts';
-import { mayGoElsewhere, overdue, strangeAnswer, tunnelErrorOf } from './stream-fault.ts';
+import { overdue, strangeAnswer, tunnelErrorOf } from './stream-fault.ts';
 import type { UntilKnown } from './unsettled.ts';
 import { endsCleanly, watchEndsAfterMs } from './watch-end.ts';
 
@@ -207,9 +207,9 @@ export class Exchange {
   #fail(error: StreamError): void {
     if (this.#isDone) return;
     const { sent, isWatch, hasBody, again, random } = this.#options;
-    if (this.#status === undefined && !hasBody && mayGoElsewhere(error)) {
+    if (this.#status === undefined && !hasBody) {
       this.#cancelTimer();
-      if (again()) return;
+      if (again(error)) return;
     }
     const failure = tunnelErrorOf(error, sent);
     const isWhole = this.#status === 200 && this.#bytesOut >= this.#body.leastBytes;

@@ -26,6 +26,8 @@ export interface TunnelFacts {
   readonly lastDisconnect: { readonly time: string; readonly reason: string } | undefined;
   /** Monotonic; undefined while connected or never connected. */
   readonly awaySinceMs: number | undefined;
+  /** Why requests are refused though there are sessions; undefined: they are not. */
+  readonly circuit?: { readonly cause: string } | undefined;
 }
 
 interface Entry {

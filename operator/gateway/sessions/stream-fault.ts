@@ -24,6 +24,11 @@ export function mayGoElsewhere({ code, execution }: StreamError): boolean {
   return execution === 'not-executed' && ELSEWHERE.has(code);
 }
 
+/** The session was lost under a request that may have run. */
+export function isLost({ code, execution }: StreamError): boolean {
+  return code === ErrorCode.SessionLost && execution === 'unknown';
+}
+
 /** The answer broke HTTP, or was one that no API server gives. */
 export function strangeAnswer(sent: Sent, what: string): TunnelError {
   const { tunnel, path, isRead } = sent;

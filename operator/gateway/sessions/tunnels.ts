@@ -1,5 +1,6 @@
 import type { AdmissionSettings } from '../../../crds/admission-settings.ts';
 import type { AgentSettings } from '../../../crds/agent-settings.ts';
+import type { CircuitBreakerSettings } from '../../../crds/circuit-breaker.ts';
 
 /** What the gateway needs to know of a tunnel. main.ts makes it from the controller's store. */
 export interface TunnelView {
@@ -14,6 +15,7 @@ export interface TunnelView {
   readonly settings: AgentSettings;
   /** undefined: any rate, and 2,000 requests may wait. */
   readonly admission?: AdmissionSettings;
+  readonly circuitBreaker: CircuitBreakerSettings;
 }
 
 /** The accepted tunnels of the hub. */

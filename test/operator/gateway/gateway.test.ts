@@ -10,6 +10,7 @@ import {
   bytesOf,
   GatewayFixture,
   PROTOCOLS,
+  SETTINGS,
   type Served,
   whole,
 } from '../../support/gateway-fixture.ts';
@@ -312,11 +313,13 @@ for (const protocol of PROTOCOLS) {
       await until(() => fixture.isQuiet);
     });
 
-    it('answers a read with 503 and Retry-After when the session is lost before the head', async () => {
+    it('answers a read with 503 and Retry-After when the session is lost before the head, and no other comes', async () => {
       const agent = await fixture.agent();
       const answer = ask(PODS);
       await agent.request();
       agent.cut();
+      await until(() => fixture.counts.waiting === 1);
+      fixture.clock.advance(SETTINGS.timeouts.disconnectGraceMs);
       const { text, ...head } = await answer;
       expect(head.status).to.equal(503);
       expect(statusOf(head, text)).to.include({ cause: 'session_lost', retryAfter: '1', reason: 'ServiceUnavailable' });

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { Registry } from 'prom-client';
-import { refusalCounter } from '../../../operator/gateway/metrics.ts';
+import type { CircuitSample } from '../../../operator/gateway/admission/breaker.ts';
+import { refusalCounter, registerCircuitMetrics } from '../../../operator/gateway/metrics.ts';
 
 describe('operator/gateway/metrics', () => {
   it('counts what the gateway answers itself, by cause code', async () => {
@@ -10,5 +11,29 @@ describe('operator/gateway/metrics', () => {
     const text = await registry.metrics();
     expect(text).to.contain('clustertunnel_requests_refused_total{code="queue_full"} 2');
     expect(text).to.contain('clustertunnel_requests_refused_total{code="rate_limited"} 1');
+  });
+
+  it('tells the circuit of each tunnel as a number and how often it opened, and of tunnels that are gone nothing', async () => {
+    let samples: CircuitSample[] = [
+      { tunnel: 'c1', state: 'closed', openings: 3 },
+      { tunnel: 'c2', state: 'open', openings: 1 },
+      { tunnel: 'c3', state: 'halfOpen', openings: 1 },
+      { tunnel: 'c4', state: 'probing', openings: 0 },
+    ];
+    const registry = new Registry();
+    registerCircuitMetrics(registry, () => samples);
+    const lines = async () => (await registry.metrics()).split('\n').filter((line) => /^\w/.test(line));
+    expect(await lines()).to.deep.equal([
+      'clustertunnel_circuit_state{tunnel="c1"} 0',
+      'clustertunnel_circuit_state{tunnel="c2"} 1',
+      'clustertunnel_circuit_state{tunnel="c3"} 2',
+      'clustertunnel_circuit_state{tunnel="c4"} 2',
+      'clustertunnel_circuit_opened_total{tunnel="c1"} 3',
+      'clustertunnel_circuit_opened_total{tunnel="c2"} 1',
+      'clustertunnel_circuit_opened_total{tunnel="c3"} 1',
+      'clustertunnel_circuit_opened_total{tunnel="c4"} 0',
+    ]);
+    samples = [];
+    expect(await lines()).to.deep.equal([]);
   });
 });

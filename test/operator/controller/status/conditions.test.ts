@@ -237,6 +237,15 @@ describe('operator/controller/status/conditions', () => {
     expect(brief(seen)).to.include({ UpstreamHealthy: 'Unknown/EvidenceTooOld', Ready: 'Unknown/EvidenceTooOld' });
   });
 
+  it('is not healthy while requests are refused, whatever the last report says', () => {
+    const { sessions } = observation();
+    const seen = observation({ sessions: { ...sessions, circuit: { cause: 'connection refused' } } });
+    expect(brief(seen)).to.include({ UpstreamHealthy: 'False/CircuitOpen', Ready: 'False/CircuitOpen' });
+    expect(messageOf(seen, 'UpstreamHealthy')).to.match(/refused at once.*the last: connection refused\.$/);
+    const away = observation({ sessions: { ...none, circuit: { cause: 'connection refused' } } });
+    expect(brief(away)).to.include({ UpstreamHealthy: 'Unknown/NoSession' });
+  });
+
   it('says the same of old evidence however old it gets: each other word would be a write', () => {
     expect(conditions(observation({ nowMs: 130_000 }))).to.deep.equal(conditions(observation({ nowMs: 930_000 })));
   });

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { Admission, type Applicant } from '../../../../operator/gateway/admission/admit.ts';
-import type { TunnelError } from '../../../../operator/gateway/front/tunnel-error.ts';
+import type { Breaker } from '../../../../operator/gateway/admission/breaker.ts';
+import { TunnelError } from '../../../../operator/gateway/front/tunnel-error.ts';
 import type { Registry } from '../../../../operator/gateway/sessions/registry.ts';
 import type { TunnelView } from '../../../../operator/gateway/sessions/tunnels.ts';
 import type { SlotPool } from '../../../../tunnel/session/gateway-session.ts';
@@ -40,6 +41,7 @@ describe('operator/gateway/admission/admit', () => {
   let hasReserve: () => boolean;
   let maxQueuedRequests: number;
   let told: string[];
+  let refusal: TunnelError | undefined;
   beforeEach(() => {
     clock = new ManualClock();
     sessions = [];
@@ -48,6 +50,8 @@ describe('operator/gateway/admission/admit', () => {
     maxQueuedRequests = 2_000;
     told = [];
     const facts = () => ({ links: sessions.map((session) => ({ session })), lastDisconnect: undefined, awaySinceMs });
+    refusal = undefined;
+    const breaker: Pick<Breaker, 'refusal'> = { refusal: ({ mayProbe }) => (mayProbe ? undefined : refusal) };
     const tunnels = {
       get: () => {
         const admission = { maxQueuedRequests, rateLimit: { requestsPerSecond: 1, burst: 1 } };
@@ -61,7 +65,7 @@ describe('operator/gateway/admission/admit', () => {
       },
     };
     const registry = { facts } as unknown as Registry;
-    admission = new Admission({ registry, tunnels, budget, clock, random: () => 0.5 });
+    admission = new Admission({ registry, tunnels, budget, breaker, clock, random: () => 0.5 });
   });
 
   function admit(name: string, changes: Partial<Applicant> = {}): () => void {
@@ -386,6 +390,42 @@ describe('operator/gateway/admission/admit', () => {
     isSuspended = false;
     admit('again');
     expect(told.at(-1)).to.equal('again sent');
+  });
+
+  describe('while the breaker refuses', () => {
+    beforeEach(() => {
+      refusal = new TunnelError('circuit_open', 'open');
+    });
+
+    it('tells who comes at once, and opens nothing though there is room', () => {
+      sessions = [new FakeSession({ ordinary: 1 })];
+      admit('a');
+      expect([told, admission.waiting, sessions[0]?.opened.length]).to.deep.equal([['a circuit_open'], 0, 0]);
+    });
+
+    it('tells who waits for room when it is asked next, in line before who may go', () => {
+      sessions = [new FakeSession({})];
+      refusal = undefined;
+      for (const name of ['a', 'b']) admit(name);
+      admit('probe', { mayProbe: true });
+      refusal = new TunnelError('circuit_open', 'open');
+      admission.changed('c1');
+      expect([told, admission.waiting]).to.deep.equal([['a circuit_open', 'b circuit_open'], 1]);
+      (sessions[0] as FakeSession).free.ordinary = 1;
+      admission.changed('c1');
+      expect(told.at(-1)).to.equal('probe sent');
+      expect([admission.waiting, clock.pending]).to.deep.equal([0, 0]);
+    });
+
+    it('says of a tunnel that is away, suspended or never came what it would say anyway', () => {
+      admit('never');
+      awaySinceMs = clock.nowMs();
+      admit('away');
+      clock.advance(100);
+      isSuspended = true;
+      admit('suspended');
+      expect(told).to.deep.equal(['never cluster_offline', 'away cluster_reconnecting', 'suspended cluster_offline']);
+    });
   });
 
   it('tells everybody to go elsewhere when the gateway leaves, and whoever comes later', () => {

@@ -20,6 +20,8 @@ const TABLE: Readonly<Record<FaultKind, readonly [number, string, number | undef
   queue_timeout: [429, 'TooManyRequests', 1, 'queue_timeout', 'gateway', true],
   rate_limited: [429, 'TooManyRequests', 1, 'rate_limited', 'gateway', true],
   session_full: [429, 'TooManyRequests', 1, 'stream_limit', 'gateway', true],
+  circuit_open: [503, 'ServiceUnavailable', 1, 'circuit_open', 'gateway', true],
+  circuit_open_watch: [429, 'TooManyRequests', 2, 'circuit_open', 'gateway', true],
   stream_limit: [429, 'TooManyRequests', 1, 'stream_limit', 'agent', true],
   draining: [429, 'TooManyRequests', 5, 'draining', 'gateway', true],
   upstream_unreachable: [503, 'ServiceUnavailable', 2, 'upstream_unreachable', 'upstream', true],

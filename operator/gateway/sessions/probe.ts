@@ -1,0 +1,43 @@
+import { PROBE_USER } from '../../../crds/access-settings.ts';
+import { newTraceId } from '../../../process/trace.ts';
+import { ErrorCode } from '../../../tunnel/wire/codes.ts';
+import type { RequestHead } from '../../../tunnel/wire/head.ts';
+import { choose } from './choose.ts';
+import { type Outcome, overheard } from './overheard.ts';
+import type { AgentLink } from './registry.ts';
+import type { TunnelView } from './tunnels.ts';
+
+/**
+ * Asks the API server behind a tunnel for its version, as users are served: over a session, by a worker of the agent, as a user
+ * who has no rights of his own. `hear` is told once how it went. False: no session has room.
+ */
+export function probeThrough(
+  links: readonly AgentLink[],
+  { settings }: Pick<TunnelView, 'settings'>,
+  timeoutMs: number,
+  hear: (outcome: Outcome) => void,
+): boolean {
+  const identity = settings.access.mode === 'Agent' ? undefined : { user: PROBE_USER, uid: '', groups: [] };
+  const head: RequestHead = {
+    method: 'GET',
+    path: '/version',
+    headers: ['Accept', 'application/json', 'User-Agent', 'clustertunnel-gateway'],
+    identity,
+    traceId: newTraceId(),
+    deadlineMs: timeoutMs,
+    isLongRunning: false,
+    isUpgrade: false,
+  };
+  const stream = choose(links, 'ordinary')?.session.open(head, true);
+  if (stream === undefined) return false;
+  let cancelTimeout = () => {};
+  overheard(stream, [hear]).attach({
+    onData: (chunk) => stream.consume(chunk.length),
+    onEnd: () => {},
+    onError: () => {},
+    onDrain: () => {},
+    onClose: () => cancelTimeout(),
+  });
+  cancelTimeout = stream.after(timeoutMs, () => stream.reset(ErrorCode.Deadline, 'the probe was not answered in time'));
+  return true;
+}
