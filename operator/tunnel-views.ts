@@ -1,4 +1,5 @@
 import { agentSettings } from '../crds/agent-settings.ts';
+import { cacheSettings } from '../crds/cache.ts';
 import { circuitBreakerSettings } from '../crds/circuit-breaker.ts';
 import type { ClusterTunnel } from '../crds/types.ts';
 import { validateSpec } from '../crds/validate.ts';
@@ -58,6 +59,8 @@ function viewOf({ metadata, spec }: ClusterTunnel, startedAt: Date): TunnelView 
     predatesGateway: isOlder(creationTimestamp, startedAt),
     settings: agentSettings(validated.spec, { uid, generation }),
     circuitBreaker: circuitBreakerSettings(validated.spec),
+    cache: cacheSettings(validated.spec),
+    placement: JSON.stringify(validated.spec.agent),
   };
 }
 

@@ -4,6 +4,7 @@ import { Budget } from '../../tunnel/flow/budget.ts';
 import { Admission } from './admission/admit.ts';
 import { Breaker, type CircuitSample } from './admission/breaker.ts';
 import { Replays } from './admission/replays.ts';
+import { Cache, type CacheCounts } from './cache/cache.ts';
 import { Authenticator, type ReviewToken } from './front/authenticate.ts';
 import { Authorizer, type ReviewAccess } from './front/authorize.ts';
 import { CertificateLogins } from './front/certificate-logins.ts';
@@ -72,6 +73,8 @@ export interface Gateway {
   readonly port: number;
   facts(tunnel: string): TunnelFacts;
   counts(): GatewayCounts;
+  /** What is remembered of all tunnels. */
+  cached(): CacheCounts;
   /** Of every tunnel. */
   circuits(): CircuitSample[];
   /** A tunnel's spec changed: running agents are told. */
@@ -90,7 +93,12 @@ const DRAIN_POLL_MS = 50;
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { clock, random, log, tunnels, certificate, host, port, externalUrl, allowedOrigins = [] } = options;
   const budget = new Budget(options.maxBufferBytes);
-  const registry = new Registry(clock, options.onTunnelChange);
+  const cache = new Cache(clock);
+  const registry: Registry = new Registry(clock, (tunnel) => {
+    // Whoever comes next may be in front of another API server.
+    if (registry.facts(tunnel).links.length === 0) cache.forget(tunnel);
+    options.onTunnelChange(tunnel);
+  });
   const breaker = breakerFor(options, registry, (tunnel) => admission.changed(tunnel));
   const admission: Admission = new Admission({ registry, tunnels, breaker, clock, random });
   const unsettled = new Unsettled(clock);
@@ -105,7 +113,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const clusters = new Clusters({ gate, usable, registry, externalUrl, allowedOrigins });
   const longStreams = new LongStreams({ clock, random, log });
   const replays = new Replays();
-  const forwarder = new Forwarder({ admission, unsettled, replays, breaker, longStreams, budget, clock, random, log });
+  const parts = { admission, unsettled, replays, breaker, cache, longStreams, budget };
+  const forwarder = new Forwarder({ ...parts, clock, random, log });
   const handler = new Handler({ gate, clusters, forwarder, clock, log });
   const server = await startServer({
     host,
@@ -127,12 +136,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return { ...registry.facts(tunnel), ...(circuit === undefined ? {} : { circuit }) };
     },
     counts,
+    cached: () => cache.counts,
     circuits: () => tunnels.list().map(({ name }) => breaker.sample(name)),
     tunnelChanged: (name) => {
       const view = tunnels.get(name);
       tunnelChanged(name, view, { hub, admission, registry });
       longStreams.tunnelChanged(name, view);
       breaker.tunnelChanged(name);
+      cache.tunnelChanged(name, view);
     },
     setCertificate: (next) => server.setCertificate(next),
     setClientAuthorities: (pem) => certificates.setAuthorities(pem),

@@ -1,6 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { CircuitSample } from './admission/breaker.ts';
 import type { CircuitState } from './admission/circuit-state.ts';
+import type { CacheCounts } from './cache/cache.ts';
 import type { GatewayCounts } from './gateway.ts';
 
 const GAUGES: Readonly<Record<keyof GatewayCounts, { name: string; help: string }>> = {
@@ -55,6 +56,26 @@ export function registerCircuitMetrics(registry: Registry, circuits: () => reado
     collect: () => {
       opened.reset();
       for (const { tunnel, openings } of circuits()) opened.inc({ tunnel }, openings);
+    },
+  });
+}
+
+/** Adds what tells of the cache, read at each scrape; over all tunnels. */
+export function registerCacheMetrics(registry: Registry, cached: () => CacheCounts): void {
+  const bytes: Gauge = new Gauge({
+    name: 'clustertunnel_cache_bytes',
+    help: 'What is remembered of the discovery of all tunnels, with what is being collected.',
+    registers: [registry],
+    collect: () => bytes.set(cached().bytes),
+  });
+  const requests: Counter<'result'> = new Counter({
+    name: 'clustertunnel_cache_requests_total',
+    help: 'Requests for discovery, OpenAPI and version: hit (answered from memory), revalidated (the API server said that it holds), miss (answered by the API server).',
+    labelNames: ['result'],
+    registers: [registry],
+    collect: () => {
+      requests.reset();
+      for (const [result, count] of Object.entries(cached().results)) requests.inc({ result }, count);
     },
   });
 }

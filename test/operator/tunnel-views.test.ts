@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { DEFAULT_CACHE } from '../../crds/cache.ts';
 import { DEFAULT_CIRCUIT_BREAKER } from '../../crds/circuit-breaker.ts';
 import type { ClusterTunnel } from '../../crds/types.ts';
 import { TunnelViews } from '../../operator/tunnel-views.ts';
@@ -23,6 +24,12 @@ describe('operator/tunnel-views', () => {
     expect(views.get('c1')).to.deep.include({ name: 'c1', uid: 'u1', isDeleting: false });
     expect(views.get('c1')?.settings).to.include({ generation: 1, tunnelUid: 'u1' });
     expect(views.get('c1')?.settings.limits.maxConcurrentRequests).to.equal(64);
+  });
+
+  it('shows what may be remembered, with defaults', () => {
+    expect(views.get('c1')?.cache).to.deep.equal(DEFAULT_CACHE);
+    found = tunnel({ generation: 2 }, { cache: { enabled: false, ttl: '1m', maxBytes: '1Mi' } });
+    expect(views.get('c1')?.cache).to.deep.equal({ enabled: false, ttlMs: 60_000, maxBytes: 1_048_576 });
   });
 
   it('shows when the circuit opens, with defaults', () => {

@@ -9,6 +9,7 @@ import type { RawHeaders, RequestHead } from '../../../tunnel/wire/head.ts';
 import type { Admission } from '../admission/admit.ts';
 import type { Breaker } from '../admission/breaker.ts';
 import type { Replays } from '../admission/replays.ts';
+import type { Cache } from '../cache/cache.ts';
 import { Exchange } from '../sessions/exchange.ts';
 import type { ExchangeOutcome } from '../sessions/exchange-options.ts';
 import { overheard } from '../sessions/overheard.ts';
@@ -30,6 +31,7 @@ export interface ForwarderOptions {
   readonly unsettled: Unsettled;
   readonly replays: Replays;
   readonly breaker: Pick<Breaker, 'sent'>;
+  readonly cache: Pick<Cache, 'enter' | 'wrote'>;
   readonly budget: Budget;
   readonly longStreams: LongStreams;
   readonly clock: Clock;
@@ -115,13 +117,14 @@ export class Forwarder {
     const { method, traceId, allowed } = entered;
     const { route, view, user } = allowed;
     const { isUpgrade, isEnd } = sending;
-    const { admission, unsettled, replays, breaker, longStreams, budget, clock, log } = this.#options;
+    const { admission, unsettled, replays, breaker, cache, longStreams, budget, clock, log } = this.#options;
     const isLongRunning = route.isLongRunning || isUpgrade;
     const mayProbe = isEnd && !isLongRunning && isRead(method);
     const { requestMs, disconnectGraceMs, backpressureMs } = view.settings.timeouts;
     const enteredMs = clock.nowMs();
     const leftMs = () => enteredMs + requestMs - clock.nowMs();
     const sent = { tunnel: route.tunnel, path: route.plainPath, isRead: isRead(method, isUpgrade) };
+    const turn = cache.enter({ method, allowed, headers: sending.headers, hasBody: !isEnd, isUpgrade, leftMs });
     const ticket = replays.enter(route.tunnel);
     const resending = new Resending({ sent, info: route.info, ticket, leftMs });
     let leave = () => {};
@@ -138,13 +141,16 @@ export class Forwarder {
         enteredMs,
         requestMs,
         disconnectGraceMs,
-        head: (deadlineMs) => requestHead(entered, sending, { deadlineMs, isLongRunning }),
+        head: (deadlineMs) => {
+          const headers = turn.headers(sending.headers);
+          return requestHead(entered, { ...sending, headers }, { deadlineMs, isLongRunning });
+        },
         onStream: (stream, link) => {
           const timeoutMs = isLongRunning ? undefined : leftMs() + MARGIN_MS;
           const untilKnown = sent.isRead ? undefined : unsettled.untilKnown(link, timeoutMs);
           const inflated = new InflatedStream(stream, { budget, clock, stallMs: backpressureMs });
           const hears = [ticket.hear, breaker.sent({ tunnel: route.tunnel, mayProbe }, link.session.id)];
-          served.start(overheard(inflated, hears), untilKnown, timeoutMs);
+          served.start(turn.tapped(overheard(inflated, hears)), untilKnown, timeoutMs);
           if (!isLongRunning || served.isDone) return;
           forget();
           forget = longStreams.watch({ tunnel: route.tunnel, allowed, revoke: (error) => served.revoke(error) });
@@ -159,7 +165,10 @@ export class Forwarder {
         leave();
         forget();
         ticket.leave();
-        log.info('audit', auditLine({ traceId, user, route, method, isUpgrade }, outcome));
+        turn.leave(outcome.error === 'cancelled');
+        if (!sent.isRead) cache.wrote(view, route.info, outcome.status);
+        const asked = { traceId, user, route, method, isUpgrade, cache: turn.result };
+        log.info('audit', auditLine(asked, outcome));
       },
       again: (error) => {
         if (!resending.isDue(error)) return false;
@@ -167,7 +176,8 @@ export class Forwarder {
         return true;
       },
     });
-    apply();
+    const fromMemory = (stream: RequestStream) => served.start(stream, undefined, leftMs() + MARGIN_MS);
+    turn.begin({ fromMemory, toTarget: apply });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { AgentSettings } from '../../../crds/agent-settings.ts';
+import type { CacheSettings } from '../../../crds/cache.ts';
 import type { CircuitBreakerSettings } from '../../../crds/circuit-breaker.ts';
 
 /** What the gateway needs to know of a tunnel. main.ts makes it from the controller's store. */
@@ -13,6 +14,9 @@ export interface TunnelView {
   readonly predatesGateway?: boolean;
   readonly settings: AgentSettings;
   readonly circuitBreaker: CircuitBreakerSettings;
+  readonly cache: CacheSettings;
+  /** Changes when spec.agent does: then another API server may be behind the tunnel. */
+  readonly placement?: string;
 }
 
 /** The accepted tunnels of the hub. */
