@@ -25,7 +25,7 @@ export const cacheSchema = {
       min: '1Mi',
       max: '256Mi',
       description:
-        'Bytes that each gateway remembers of this tunnel; what was used least goes first. An answer larger than a quarter of it is not remembered.',
+        'Bytes that each gateway remembers of this tunnel; what was used least goes first. An answer larger than a quarter of it is not remembered. All tunnels together have half of --max-buffer-bytes.',
     }),
   },
 } as const;

@@ -32,7 +32,7 @@ export interface GatewayOptions {
   readonly certificate: ServingCertificate;
   /** Under which users reach it: https://host[:port]. */
   readonly externalUrl: string;
-  /** Sum of receive windows of this process, in bytes. */
+  /** Sum of receive windows of this process, in bytes; the cache holds at most half as much again. */
   readonly maxBufferBytes: number;
   readonly replicaId: string;
   readonly tunnels: Tunnels;
@@ -93,12 +93,8 @@ const DRAIN_POLL_MS = 50;
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { clock, random, log, tunnels, certificate, host, port, externalUrl, allowedOrigins = [] } = options;
   const budget = new Budget(options.maxBufferBytes);
-  const cache = new Cache(clock);
-  const registry: Registry = new Registry(clock, (tunnel) => {
-    // Whoever comes next may be in front of another API server.
-    if (registry.facts(tunnel).links.length === 0) cache.forget(tunnel);
-    options.onTunnelChange(tunnel);
-  });
+  const cache = new Cache(clock, options.maxBufferBytes);
+  const registry = registryFor(options, cache);
   const breaker = breakerFor(options, registry, (tunnel) => admission.changed(tunnel));
   const admission: Admission = new Admission({ registry, tunnels, breaker, clock, random });
   const unsettled = new Unsettled(clock);
@@ -175,6 +171,16 @@ async function drain({ server, handler, admission, longStreams, hub, clock }: Le
   const endMs = clock.nowMs() + WATCH_ENDS_WITHIN_MS + DRAIN_POLL_MS;
   await idle(() => clock.nowMs() >= endMs);
   await server.close();
+}
+
+/** What is remembered of a tunnel goes with its last session. */
+function registryFor({ clock, onTunnelChange }: GatewayOptions, cache: Cache): Registry {
+  const registry: Registry = new Registry(clock, (tunnel) => {
+    // Whoever comes next may be in front of another API server.
+    if (registry.facts(tunnel).links.length === 0) cache.forget(tunnel);
+    onTunnelChange(tunnel);
+  });
+  return registry;
 }
 
 /** `wake`: who waits for this tunnel is told. */

@@ -1,3 +1,4 @@
+import type { CacheSettings } from '../../../crds/cache.ts';
 import type { Clock } from '../../../process/clock.ts';
 import type { RequestInfo } from '../../../tunnel/request-info.ts';
 import type { RawHeaders } from '../../../tunnel/wire/head.ts';
@@ -28,19 +29,24 @@ export interface CacheAsking {
 /** Writes to these change what discovery says. */
 const OF_KINDS: ReadonlySet<string> = new Set(['apiextensions.k8s.io', 'apiregistration.k8s.io']);
 
+/** What is remembered of all tunnels together, of what the gateway may buffer. */
+const OF_BUFFERS = 1 / 2;
+
 /** What the API servers behind tunnels said of themselves, for each user apart. */
 export class Cache {
   readonly #clock: Clock;
+  readonly #maxBytes: number;
   readonly #tunnels = new Map<string, TunnelCache>();
   readonly #results = { hit: 0, revalidated: 0, miss: 0 };
 
-  constructor(clock: Clock) {
+  /** `maxBufferBytes`: what streams may buffer; the cache holds at most half as much again. */
+  constructor(clock: Clock, maxBufferBytes: number) {
     this.#clock = clock;
+    this.#maxBytes = maxBufferBytes * OF_BUFFERS;
   }
 
   get counts(): CacheCounts {
-    const bytes = [...this.#tunnels.values()].reduce((sum, cache) => sum + cache.bytes, 0);
-    return { bytes, results: { ...this.#results } };
+    return { bytes: this.#bytes, results: { ...this.#results } };
   }
 
   /** What the cache has to do with this request. */
@@ -84,10 +90,30 @@ export class Cache {
     const known = this.#tunnels.get(name);
     if (known !== undefined && (isSuspended || !settings.enabled || known.scope !== scope)) this.forget(name);
     if (isSuspended || !settings.enabled) return undefined;
-    const cache = this.#tunnels.get(name) ?? new TunnelCache(scope, settings, this.#clock);
+    const cache = this.#tunnels.get(name) ?? this.#tunnelCache(scope, settings);
     this.#tunnels.set(name, cache);
     cache.configure(settings);
     return cache;
+  }
+
+  #tunnelCache(scope: string, settings: CacheSettings): TunnelCache {
+    return new TunnelCache(scope, settings, { clock: this.#clock, fit: () => this.#fit() });
+  }
+
+  get #bytes(): number {
+    return [...this.#tunnels.values()].reduce((sum, cache) => sum + cache.bytes, 0);
+  }
+
+  /** Forgets until all fit, where most is remembered first. False: what is being collected alone is too much. */
+  #fit(): boolean {
+    while (this.#bytes > this.#maxBytes) {
+      const largest = [...this.#tunnels.values()].reduce((most, each) =>
+        each.keptBytes > most.keptBytes ? each : most,
+      );
+      if (largest.keptBytes === 0) return false;
+      largest.dropOldest();
+    }
+    return true;
   }
 }
 

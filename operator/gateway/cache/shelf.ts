@@ -11,8 +11,9 @@ export class Shelf {
     return this.#keptBytes + this.#collectingBytes;
   }
 
-  get size(): number {
-    return this.#entries.size;
+  /** Of what is complete. */
+  get keptBytes(): number {
+    return this.#keptBytes;
   }
 
   /** Now the one used last. */
@@ -58,6 +59,12 @@ export class Shelf {
       if (this.bytes <= maxBytes) return;
       this.delete(key);
     }
+  }
+
+  /** Forgets what was used least. */
+  dropOldest(): void {
+    const [oldest] = this.#entries.keys();
+    if (oldest !== undefined) this.delete(oldest);
   }
 
   clear(): void {

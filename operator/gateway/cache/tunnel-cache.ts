@@ -18,11 +18,14 @@ export class TunnelCache {
   readonly #shelf = new Shelf();
   readonly #flights = new Map<string, Flight>();
   readonly #collectors = new Set<Collector>();
+  readonly #fit: () => boolean;
   /** When kinds of the target were changed through this gateway. */
   #changedMs = Number.NEGATIVE_INFINITY;
   #isForgotten = false;
 
-  constructor(scope: string, settings: CacheSettings, clock: Clock) {
+  /** `fit`: makes room in the process for what was just added; false: there is none. */
+  constructor(scope: string, settings: CacheSettings, { clock, fit }: { clock: Clock; fit: () => boolean }) {
+    this.#fit = fit;
     this.scope = scope;
     this.settings = settings;
     this.clock = clock;
@@ -30,6 +33,15 @@ export class TunnelCache {
 
   get bytes(): number {
     return this.#shelf.bytes;
+  }
+
+  /** Of them those that may be forgotten. */
+  get keptBytes(): number {
+    return this.#shelf.keptBytes;
+  }
+
+  dropOldest(): void {
+    this.#shelf.dropOldest();
   }
 
   get largestBytes(): number {
@@ -62,6 +74,7 @@ export class TunnelCache {
     const known = this.#shelf.get(key);
     if (this.#isForgotten || (known !== undefined && known.atMs > kept.atMs)) return;
     this.#shelf.put(key, kept, this.settings.maxBytes);
+    this.#fit();
   }
 
   delete(key: string): void {
@@ -87,16 +100,22 @@ export class TunnelCache {
 
   collector(head: ResponseHead): Collector {
     const room = {
-      reserve: (bytes: number) => this.#shelf.reserve(bytes, this.settings.maxBytes),
+      reserve: (bytes: number) => this.#reserve(bytes),
       release: (bytes: number) => {
         this.#shelf.release(bytes);
         this.#collectors.delete(collector);
       },
     };
     const collector: Collector = new Collector(head, this.clock.nowMs(), this.largestBytes, room);
-    if (!collector.isOver && !this.#isForgotten) this.#collectors.add(collector);
-    if (this.#isForgotten) collector.drop();
+    if (!collector.isOver) this.#collectors.add(collector);
     return collector;
+  }
+
+  #reserve(bytes: number): boolean {
+    if (this.#isForgotten || !this.#shelf.reserve(bytes, this.settings.maxBytes)) return false;
+    const isFit = this.#fit();
+    if (!isFit) this.#shelf.release(bytes);
+    return isFit;
   }
 
   /** For good: what is on its way is not remembered either. Who waits asks for himself. */

@@ -26,8 +26,8 @@ export interface CacheTurn {
   readonly result: CacheResult | undefined;
   /** Calls one of the ways on, once; later if an equal request is under way. */
   begin(ways: WaysOn): void;
-  /** What is sent to the target. */
-  headers(headers: RawHeaders): RawHeaders;
+  /** What is sent to the target, in place of this. */
+  sending<Sending extends { readonly headers: RawHeaders }>(sending: Sending): Sending;
   /** The stream that its answer comes by. */
   tapped(stream: RequestStream): RequestStream;
   /** It is over. Once. */
@@ -38,7 +38,7 @@ export interface CacheTurn {
 export const PASSING: CacheTurn = {
   result: undefined,
   begin: ({ toTarget }) => toTarget(),
-  headers: (headers) => headers,
+  sending: (sending) => sending,
   tapped: (stream) => stream,
   leave: () => {},
 };
@@ -84,11 +84,12 @@ export class Turn implements CacheTurn {
     else this.#wait(flight, ways);
   }
 
-  headers(headers: RawHeaders): RawHeaders {
+  sending<Sending extends { readonly headers: RawHeaders }>(sending: Sending): Sending {
+    const { headers } = sending;
     const etag = this.#stale === undefined ? undefined : etagOf(this.#stale);
-    if (etag === undefined) return headers;
+    if (etag === undefined) return sending;
     const others = headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== 'if-none-match');
-    return [...others, 'If-None-Match', etag];
+    return { ...sending, headers: [...others, 'If-None-Match', etag] };
   }
 
   tapped(stream: RequestStream): RequestStream {

@@ -141,10 +141,7 @@ export class Forwarder {
         enteredMs,
         requestMs,
         disconnectGraceMs,
-        head: (deadlineMs) => {
-          const headers = turn.headers(sending.headers);
-          return requestHead(entered, { ...sending, headers }, { deadlineMs, isLongRunning });
-        },
+        head: (deadlineMs) => requestHead(entered, turn.sending(sending), { deadlineMs, isLongRunning }),
         onStream: (stream, link) => {
           const timeoutMs = isLongRunning ? undefined : leftMs() + MARGIN_MS;
           const untilKnown = sent.isRead ? undefined : unsettled.untilKnown(link, timeoutMs);
@@ -167,8 +164,7 @@ export class Forwarder {
         ticket.leave();
         turn.leave(outcome.error === 'cancelled');
         if (!sent.isRead) cache.wrote(view, route.info, outcome.status);
-        const asked = { traceId, user, route, method, isUpgrade, cache: turn.result };
-        log.info('audit', auditLine(asked, outcome));
+        log.info('audit', auditLine({ traceId, user, route, method, isUpgrade, cache: turn.result }, outcome));
       },
       again: (error) => {
         if (!resending.isDue(error)) return false;
