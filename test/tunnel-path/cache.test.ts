@@ -201,8 +201,15 @@ describe('tunnel-path/cache', function () {
     await turns();
     path.gateway.clock.advance(10_000);
     await until(() => answers.length === 2);
-    for (const answer of answers) answer('late');
-    for (const { text: told } of await Promise.all(calls)) expect(told).to.equal('late');
+    const next = ask();
+    await until(() => path.gateway.counts.requests === 3);
+    await turns();
+    answers[1]?.('from the second');
+    expect((await next).text).to.equal('from the second');
+    answers[0]?.('from the first');
+    const told = (await Promise.all(calls)).map(({ text: each }) => each);
+    expect(told).to.deep.equal(['from the first', 'from the second']);
+    expect(await text()).to.equal('from the first');
   });
 
   it('passes an answer that is too large on whole, and does not keep it', async () => {

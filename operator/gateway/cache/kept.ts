@@ -11,8 +11,8 @@ export interface Kept {
 
 /** What a chunk or an entry costs beside its bytes, about. */
 export const OVERHEAD_BYTES = 256;
-/** Headers that go with 304 (RFC 9110 §15.4.5). */
-const WITH_304: ReadonlySet<string> = new Set(['cache-control', 'date', 'etag', 'vary']);
+/** Headers of a body, which do not go with 304 (RFC 9110 §15.4.5). */
+const OF_BODY = /^(content-.*|last-modified)$/;
 
 /** How many bytes count for it. */
 export function weightOf({ headers, chunks }: Pick<Kept, 'headers' | 'chunks'>): number {
@@ -33,7 +33,7 @@ export function headAgain(kept: Kept, ifNoneMatch: string, nowMs: number): Respo
   const age = Math.floor((Number.isFinite(before) ? before : 0) + Math.max(0, nowMs - kept.atMs) / 1_000);
   const headers = kept.headers.filter((_, at) => {
     const name = (kept.headers[at - (at % 2)] ?? '').toLowerCase();
-    return name !== 'age' && (!isKnown || WITH_304.has(name));
+    return name !== 'age' && !(isKnown && OF_BODY.test(name));
   });
   return { status: isKnown ? 304 : 200, headers: [...headers, 'age', String(age)] };
 }

@@ -16,7 +16,10 @@ export class TunnelCache {
   settings: CacheSettings;
   readonly clock: Clock;
   readonly #shelf = new Shelf();
+  /** Those that equal requests join. */
   readonly #flights = new Map<string, Flight>();
+  /** Slow ones too, in whose place another was begun. */
+  readonly #underWay = new Set<Flight>();
   readonly #collectors = new Set<Collector>();
   readonly #fit: () => boolean;
   /** When kinds of the target were changed through this gateway. */
@@ -90,11 +93,13 @@ export class TunnelCache {
   takeOff(key: string): Flight {
     const flight = new Flight();
     this.#flights.set(key, flight);
+    this.#underWay.add(flight);
     return flight;
   }
 
   /** Nobody asks any more. */
   clearFlight(key: string, flight: Flight): void {
+    this.#underWay.delete(flight);
     if (this.#flights.get(key) === flight) this.#flights.delete(key);
   }
 
@@ -123,7 +128,7 @@ export class TunnelCache {
     this.#isForgotten = true;
     this.#shelf.clear();
     for (const collector of [...this.#collectors]) collector.drop();
-    for (const flight of this.#flights.values()) flight.failed();
+    for (const flight of this.#underWay) flight.failed();
     this.#flights.clear();
   }
 }

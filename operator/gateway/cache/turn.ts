@@ -137,7 +137,7 @@ export class Turn implements CacheTurn {
   }
 
   #wait(flight: Flight, ways: WaysOn): void {
-    const { cache, leftMs } = this.#options;
+    const { cache, key, leftMs } = this.#options;
     /** Not from inside the event that told of it. */
     const soon = (go: () => void) => {
       this.#stopWaiting();
@@ -154,7 +154,9 @@ export class Turn implements CacheTurn {
       },
     };
     if (!flight.join(waiter)) return this.#ask(ways);
-    const cancelTimer = cache.clock.after(Math.min(MAX_WAIT_MS, leftMs()), waiter.onNothing);
+    // Whoever comes next waits for the one who gives up first, not for the slow one.
+    const giveUp = () => (cache.flight(key) === flight ? this.#lead(cache.takeOff(key), ways) : this.#ask(ways));
+    const cancelTimer = cache.clock.after(Math.min(MAX_WAIT_MS, leftMs()), () => soon(giveUp));
     this.#stopWaiting = () => {
       cancelTimer();
       flight.quit(waiter);
