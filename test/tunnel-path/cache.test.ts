@@ -296,6 +296,42 @@ describe('tunnel-path/cache', function () {
     expect(cached().bytes).to.equal(0);
   });
 
+  it('lets who asks after kinds were changed not wait for an answer of before', async () => {
+    const answers = held();
+    const before = ask();
+    await until(() => answers.length === 1);
+    const crds = '/clusters/c1/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+    const write = ask({ path: crds, method: 'POST', body: '{}' });
+    await until(() => answers.length === 2);
+    answers[1]?.('created', 201);
+    await write;
+    const after = ask();
+    await until(() => answers.length === 3);
+    answers[2]?.('with the new kind');
+    expect((await after).text).to.equal('with the new kind');
+    answers[0]?.('without it');
+    expect((await before).text).to.equal('without it');
+  });
+
+  it('lets nobody wait for a session that is lost: each comes through the next one', async () => {
+    const answers = held();
+    const calls = [ask(), ask(), ask()];
+    await until(() => answers.length === 1 && path.gateway.counts.requests === 3);
+    await turns();
+    await path.break();
+    await path.mend();
+    await until(() => answers.length === 4);
+    for (const answer of answers.slice(1)) answer('again');
+    for (const { text: told } of await Promise.all(calls)) expect(told).to.equal('again');
+  });
+
+  it('answers from memory though the way to the target fails', async () => {
+    await ask();
+    path.upstream.answer = ({ socket }) => socket.destroy();
+    expect((await ask({ path: '/clusters/c1/api' })).status).to.equal(503);
+    expect(await ask()).to.include({ status: 200, text: 'answer 1' });
+  });
+
   it('asks each time for a while after kinds were changed through it', async () => {
     await ask();
     const crds = '/clusters/c1/apis/apiextensions.k8s.io/v1/customresourcedefinitions';

@@ -67,9 +67,10 @@ export class TunnelCache {
     return nowMs - atMs < ttlMs && nowMs - this.#changedMs >= ttlMs;
   }
 
-  /** Kinds change: until that has surely shown, the target is asked each time. */
+  /** Kinds changed: until that has surely shown, the target is asked each time, and nobody joins who asked before. */
   kindsChanged(): void {
     this.#changedMs = this.clock.nowMs();
+    this.#flights.clear();
   }
 
   /** Unless there is a later one. */
