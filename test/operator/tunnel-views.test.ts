@@ -32,6 +32,15 @@ describe('operator/tunnel-views', () => {
     expect(views.get('c1')?.cache).to.deep.equal({ enabled: false, ttlMs: 60_000, maxBytes: 1_048_576 });
   });
 
+  it('shows that the agents are placed elsewhere, and nothing else by that', () => {
+    const placement = () => views.get('c1')?.placement;
+    const before = placement();
+    found = tunnel({ generation: 2 }, { cache: { ttl: '1m' } });
+    expect(placement()).to.equal(before);
+    found = tunnel({ generation: 3 }, { agent: { namespace: 'elsewhere' } });
+    expect(placement()).to.not.equal(before);
+  });
+
   it('shows when the circuit opens, with defaults', () => {
     expect(views.get('c1')?.circuitBreaker).to.deep.equal(DEFAULT_CIRCUIT_BREAKER);
     found = tunnel(
