@@ -1,5 +1,6 @@
 import { accessSchema } from './access-schema.ts';
 import { agentSchema } from './agent-schema.ts';
+import { cacheSchema } from './cache-schema.ts';
 import { circuitBreakerSchema } from './circuit-breaker-schema.ts';
 import { bytes, duration } from './fields.ts';
 import { limitsSchema } from './limits-schema.ts';
@@ -162,6 +163,7 @@ export const specSchema = {
     timeouts: timeoutsSchema,
     reconnect: reconnectSchema,
     circuitBreaker: circuitBreakerSchema,
+    cache: cacheSchema,
     compression: compressionSchema,
     health: healthSchema,
   },

@@ -11,7 +11,7 @@ import { type KeepOptions, type KeptCertificates, keepCertificates } from './gat
 import { MAX_REVIEWS_AT_ONCE } from './gateway/front/reviews.ts';
 import type { ServingCertificate } from './gateway/front/server.ts';
 import { type Gateway, startGateway } from './gateway/gateway.ts';
-import { refusalCounter, registerCircuitMetrics, registerGatewayMetrics } from './gateway/metrics.ts';
+import { refusalCounter, registerGatewayMetrics } from './gateway/metrics.ts';
 import { accessReviewer, secretShelf, tokenReviewer } from './hub-services.ts';
 import { createClient, type KubeClient } from './kube/client.ts';
 import { createEventRecorder, type EventRecorder } from './kube/events.ts';
@@ -101,8 +101,7 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
   const onRefused = refusalCounter(metrics.registry);
   const opened = await openGateway({ config, controller, reviews, onRefused, log }, certificates.serving);
   gateway = opened;
-  registerGatewayMetrics(metrics.registry, opened.counts);
-  registerCircuitMetrics(metrics.registry, opened.circuits);
+  registerGatewayMetrics(metrics.registry, opened);
   const onChange = (pem: string) => opened.setClientAuthorities(pem);
   watchClientAuthorities({ client, clock, log, random: Math.random, onChange }, leaving.signal);
   const onKept = (kept: KeptCertificates) => {

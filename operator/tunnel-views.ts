@@ -1,5 +1,6 @@
 import { admissionSettings } from '../crds/admission-settings.ts';
 import { agentSettings } from '../crds/agent-settings.ts';
+import { cacheSettings } from '../crds/cache.ts';
 import { circuitBreakerSettings } from '../crds/circuit-breaker.ts';
 import type { ClusterTunnel } from '../crds/types.ts';
 import { validateSpec } from '../crds/validate.ts';
@@ -60,6 +61,8 @@ function viewOf({ metadata, spec }: ClusterTunnel, startedAt: Date): TunnelView 
     settings: agentSettings(validated.spec, { uid, generation }),
     admission: admissionSettings(validated.spec),
     circuitBreaker: circuitBreakerSettings(validated.spec),
+    cache: cacheSettings(validated.spec),
+    placement: JSON.stringify(validated.spec.agent),
   };
 }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { AgentState } from '../../agent/agent.ts';
-import type { GatewayCounts } from '../../operator/gateway/gateway.ts';
+import type { GatewayCounts } from '../../operator/gateway/counts.ts';
 import { MemoryWatch } from '../demo/memory.ts';
 import { until } from '../lab/until.ts';
 import { AgentProcess } from '../load/agent-process.ts';

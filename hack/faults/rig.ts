@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { AgentState } from '../../agent/agent.ts';
-import type { GatewayCounts } from '../../operator/gateway/gateway.ts';
+import type { GatewayCounts } from '../../operator/gateway/counts.ts';
 import { seedOf } from '../fuzz/random.ts';
 import { AgentProcess } from '../load/agent-process.ts';
 import { Worker } from '../load/worker.ts';

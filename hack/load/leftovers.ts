@@ -1,5 +1,5 @@
 import type { AgentState } from '../../agent/agent.ts';
-import type { GatewayCounts } from '../../operator/gateway/gateway.ts';
+import type { GatewayCounts } from '../../operator/gateway/counts.ts';
 
 /** What of any request is still there: names and counts, none when nobody asks for anything. */
 export function leftovers(gateway: GatewayCounts, agents: readonly AgentState[]): string[] {

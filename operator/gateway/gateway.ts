@@ -1,4 +1,4 @@
-import { type Clock, pause } from '../../process/clock.ts';
+import type { Clock } from '../../process/clock.ts';
 import type { Logger } from '../../process/log.ts';
 import { Budget } from '../../tunnel/flow/budget.ts';
 import { Admission } from './admission/admit.ts';
@@ -6,6 +6,9 @@ import { Breaker, type CircuitSample } from './admission/breaker.ts';
 import { Rates } from './admission/rates.ts';
 import { Replays } from './admission/replays.ts';
 import type { Rate } from './admission/token-bucket.ts';
+import { Cache, type CacheCounts } from './cache/cache.ts';
+import { countAll, type GatewayCounts } from './counts.ts';
+import { drain } from './drain.ts';
 import { Authenticator, type ReviewToken } from './front/authenticate.ts';
 import { Authorizer, type ReviewAccess } from './front/authorize.ts';
 import { CertificateLogins } from './front/certificate-logins.ts';
@@ -15,7 +18,7 @@ import { Forwarder } from './front/forward.ts';
 import { Gate } from './front/gate.ts';
 import { Handler } from './front/handler.ts';
 import { LongStreams } from './front/long-streams.ts';
-import { type GatewayServer, type ServingCertificate, startServer } from './front/server.ts';
+import { type ServingCertificate, startServer } from './front/server.ts';
 import type { TunnelError } from './front/tunnel-error.ts';
 import { UsableTunnels } from './front/usable-tunnels.ts';
 import { type InForce, inForce } from './in-force.ts';
@@ -26,7 +29,6 @@ import { probeThrough } from './sessions/probe.ts';
 import { Registry, type TunnelFacts } from './sessions/registry.ts';
 import type { Tunnels, TunnelView } from './sessions/tunnels.ts';
 import { Unsettled } from './sessions/unsettled.ts';
-import { WATCH_ENDS_WITHIN_MS } from './sessions/watch-end.ts';
 
 export interface GatewayOptions {
   readonly host: string;
@@ -36,7 +38,7 @@ export interface GatewayOptions {
   readonly certificate: ServingCertificate;
   /** Under which users reach it: https://host[:port]. */
   readonly externalUrl: string;
-  /** Sum of receive windows of this process, in bytes. */
+  /** Sum of receive windows of this process, in bytes; the cache holds at most half as much again. */
   readonly maxBufferBytes: number;
   readonly replicaId: string;
   readonly tunnels: Tunnels;
@@ -62,27 +64,14 @@ export interface GatewayOptions {
   readonly onTunnelChange: (tunnel: string) => void;
 }
 
-/** What is alive at this gateway: all zero, but sessions and connections, when nobody asks for anything. */
-export interface GatewayCounts {
-  readonly sessions: number;
-  readonly greeting: number;
-  readonly requests: number;
-  readonly waiting: number;
-  /** Requests whose session was lost, until their agent says whether it saw them. */
-  readonly unsettled: number;
-  readonly streams: number;
-  readonly queuedBytes: number;
-  readonly bufferedBytes: number;
-  readonly budgetBytes: number;
-  readonly connections: number;
-}
-
 export interface Gateway {
   readonly port: number;
   facts(tunnel: string): TunnelFacts;
   counts(): GatewayCounts;
   /** What bounds each tunnel now. */
   inForce(): InForce[];
+  /** What is remembered of all tunnels. */
+  cached(): CacheCounts;
   /** Of every tunnel. */
   circuits(): CircuitSample[];
   /** A tunnel's spec changed: running agents are told. */
@@ -94,32 +83,18 @@ export interface Gateway {
   drain(signal: AbortSignal): Promise<void>;
 }
 
-/** How often a draining gateway looks whether everything has finished. */
-const DRAIN_POLL_MS = 50;
-
 /** The exposed half of the operator: clients on one side, agents on the other. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { clock, random, log, tunnels, certificate, host, port, externalUrl, allowedOrigins = [] } = options;
-  const budget = new Budget(options.maxBufferBytes);
-  const registry = new Registry(clock, options.onTunnelChange);
-  const breaker = breakerFor(options, registry, (tunnel) => admission.changed(tunnel));
-  const admission: Admission = new Admission({ registry, tunnels, budget, breaker, clock, random });
-  budget.onFreed = () => admission.freed();
-  const rates = new Rates({ clock, perUser: options.userRate });
-  const unsettled = new Unsettled(clock);
-  const budgets = new BudgetShares(budget);
-  const onRoom = (tunnel: string) => {
-    admission.changed(tunnel);
-    breaker.roomCame(tunnel);
-  };
-  const hub = new Hub({ ...options, registry, unsettled, budgets, onRoom });
+  const { budget, cache, registry, breaker, admission, unsettled, hub } = innerParts(options);
   const certificates = new CertificateLogins(clock);
   const gate = gateFor(options, certificates);
   const usable = new UsableTunnels({ gate, tunnels, clock });
   const clusters = new Clusters({ gate, usable, registry, externalUrl, allowedOrigins });
   const longStreams = new LongStreams({ clock, random, log });
-  const replays = new Replays();
-  const forwarder = new Forwarder({ admission, rates, unsettled, replays, breaker, longStreams, clock, random, log });
+  const rates = new Rates({ clock, perUser: options.userRate });
+  const parts = { admission, rates, unsettled, replays: new Replays(), breaker, cache, longStreams };
+  const forwarder = new Forwarder({ ...parts, clock, random, log });
   const onRefused = ({ code }: TunnelError) => options.onRefused?.(code);
   const handler = new Handler({ gate, clusters, forwarder, onRefused, clock, log });
   const server = await startServer({
@@ -143,12 +118,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     counts,
     inForce: () => inForce(tunnels, registry),
+    cached: () => cache.counts,
     circuits: () => tunnels.list().map(({ name }) => breaker.sample(name)),
     tunnelChanged: (name) => {
       const view = tunnels.get(name);
       tunnelChanged(name, view, { hub, admission, registry });
       longStreams.tunnelChanged(name, view);
       breaker.tunnelChanged(name);
+      cache.tunnelChanged(name, view);
     },
     setCertificate: (next) => server.setCertificate(next),
     setClientAuthorities: (pem) => certificates.setAuthorities(pem),
@@ -156,30 +133,32 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-type Leaving = Pick<Parts, 'server' | 'handler' | 'admission' | 'hub'> & {
-  readonly longStreams: LongStreams;
-  readonly clock: Clock;
-};
-
-/** Who comes is told to go elsewhere; what runs has until the signal aborts. */
-async function drain({ server, handler, admission, longStreams, hub, clock }: Leaving, signal: AbortSignal) {
-  /** Resolves when no request runs, or when it is enough. */
-  const idle = async (isEnough: () => boolean) => {
-    while (!isEnough() && handler.active > 0) {
-      await pause(clock, DRAIN_POLL_MS);
-    }
+/** What knows of sessions and of who waits for them. */
+function innerParts(options: GatewayOptions) {
+  const { clock, random, tunnels, maxBufferBytes } = options;
+  const budget = new Budget(maxBufferBytes);
+  const cache = new Cache(clock, maxBufferBytes);
+  const registry = registryFor(options, cache);
+  const breaker = breakerFor(options, registry, (tunnel) => admission.changed(tunnel));
+  const admission: Admission = new Admission({ registry, tunnels, budget, breaker, clock, random });
+  budget.onFreed = () => admission.freed();
+  const unsettled = new Unsettled(clock);
+  const onRoom = (tunnel: string) => {
+    admission.changed(tunnel);
+    breaker.roomCame(tunnel);
   };
-  server.drain();
-  handler.drain();
-  admission.drain();
-  longStreams.drain();
-  hub.drain();
-  await idle(() => signal.aborted);
-  hub.close();
-  // Watches end cleanly now, spread over a moment; a reset would make every informer list again.
-  const endMs = clock.nowMs() + WATCH_ENDS_WITHIN_MS + DRAIN_POLL_MS;
-  await idle(() => clock.nowMs() >= endMs);
-  await server.close();
+  const hub = new Hub({ ...options, registry, unsettled, budgets: new BudgetShares(budget), onRoom });
+  return { budget, cache, registry, breaker, admission, unsettled, hub };
+}
+
+/** What is remembered of a tunnel goes with its last session. */
+function registryFor({ clock, onTunnelChange }: GatewayOptions, cache: Cache): Registry {
+  const registry: Registry = new Registry(clock, (tunnel) => {
+    // Whoever comes next may be in front of another API server.
+    if (registry.facts(tunnel).links.length === 0) cache.forget(tunnel);
+    onTunnelChange(tunnel);
+  });
+  return registry;
 }
 
 /** `wake`: who waits for this tunnel is told. */
@@ -208,7 +187,7 @@ function gateFor(options: GatewayOptions, certificates: CertificateLogins): Gate
 function tunnelChanged(
   name: string,
   view: TunnelView | undefined,
-  { hub, admission, registry }: Pick<Parts, 'hub' | 'admission' | 'registry'>,
+  { hub, admission, registry }: { readonly hub: Hub; readonly admission: Admission; readonly registry: Registry },
 ): void {
   if (view === undefined) {
     hub.drop(name, 'the tunnel was deleted');
@@ -222,32 +201,4 @@ function tunnelChanged(
     // Who waited may have room now.
     admission.changed(name);
   }
-}
-
-interface Parts {
-  readonly registry: Registry;
-  readonly hub: Hub;
-  readonly handler: Handler;
-  readonly admission: Admission;
-  readonly unsettled: Unsettled;
-  readonly server: GatewayServer;
-  readonly budget: Budget;
-}
-
-function countAll({ registry, hub, handler, admission, unsettled, server, budget }: Parts): GatewayCounts {
-  const links = registry.all();
-  const sum = (of: (counts: { streams: number; queuedBytes: number; bufferedBytes: number }) => number) =>
-    links.reduce((total, { session }) => total + of(session.session.counts), 0);
-  return {
-    sessions: links.length,
-    greeting: hub.greeting,
-    requests: handler.active,
-    waiting: admission.waiting,
-    unsettled: unsettled.size,
-    streams: sum(({ streams }) => streams),
-    queuedBytes: sum(({ queuedBytes }) => queuedBytes),
-    bufferedBytes: sum(({ bufferedBytes }) => bufferedBytes),
-    budgetBytes: budget.usedBytes,
-    connections: server.connections,
-  };
 }

@@ -1,7 +1,9 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { CircuitSample } from './admission/breaker.ts';
 import type { CircuitState } from './admission/circuit-state.ts';
-import type { GatewayCounts } from './gateway.ts';
+import type { CacheCounts } from './cache/cache.ts';
+import type { GatewayCounts } from './counts.ts';
+import type { Gateway } from './gateway.ts';
 
 const GAUGES: Readonly<Record<keyof GatewayCounts, { name: string; help: string }>> = {
   sessions: { name: 'clustertunnel_sessions', help: 'Agent sessions at this gateway.' },
@@ -19,8 +21,17 @@ const GAUGES: Readonly<Record<keyof GatewayCounts, { name: string; help: string 
   connections: { name: 'clustertunnel_connections', help: 'Open client and agent connections.' },
 };
 
-/** Adds the gateway's gauges, read at each scrape. */
-export function registerGatewayMetrics(registry: Registry, counts: () => GatewayCounts): void {
+/** Adds what the gateway tells, read at each scrape. */
+export function registerGatewayMetrics(
+  registry: Registry,
+  gateway: Pick<Gateway, 'counts' | 'circuits' | 'cached'>,
+): void {
+  registerCounts(registry, gateway.counts);
+  registerCircuitMetrics(registry, gateway.circuits);
+  registerCacheMetrics(registry, gateway.cached);
+}
+
+function registerCounts(registry: Registry, counts: () => GatewayCounts): void {
   for (const [key, { name, help }] of Object.entries(GAUGES)) {
     const gauge: Gauge = new Gauge({
       name,
@@ -66,6 +77,26 @@ export function registerCircuitMetrics(registry: Registry, circuits: () => reado
     collect: () => {
       opened.reset();
       for (const { tunnel, openings } of circuits()) opened.inc({ tunnel }, openings);
+    },
+  });
+}
+
+/** Adds what tells of the cache, read at each scrape; over all tunnels. */
+export function registerCacheMetrics(registry: Registry, cached: () => CacheCounts): void {
+  const bytes: Gauge = new Gauge({
+    name: 'clustertunnel_cache_bytes',
+    help: 'What is remembered of the discovery of all tunnels, with what is being collected.',
+    registers: [registry],
+    collect: () => bytes.set(cached().bytes),
+  });
+  const requests: Counter<'result'> = new Counter({
+    name: 'clustertunnel_cache_requests_total',
+    help: 'Requests for discovery, OpenAPI and version: hit (answered from memory), revalidated (the API server said that it holds), miss (answered by the API server).',
+    labelNames: ['result'],
+    registers: [registry],
+    collect: () => {
+      requests.reset();
+      for (const [result, count] of Object.entries(cached().results)) requests.inc({ result }, count);
     },
   });
 }

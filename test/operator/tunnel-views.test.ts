@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { DEFAULT_CACHE } from '../../crds/cache.ts';
 import { DEFAULT_CIRCUIT_BREAKER } from '../../crds/circuit-breaker.ts';
 import type { ClusterTunnel } from '../../crds/types.ts';
 import { TunnelViews } from '../../operator/tunnel-views.ts';
@@ -27,6 +28,21 @@ describe('operator/tunnel-views', () => {
       maxQueuedRequests: 2_000,
       rateLimit: { requestsPerSecond: 500, burst: 1_000 },
     });
+  });
+
+  it('shows what may be remembered, with defaults', () => {
+    expect(views.get('c1')?.cache).to.deep.equal(DEFAULT_CACHE);
+    found = tunnel({ generation: 2 }, { cache: { enabled: false, ttl: '1m', maxBytes: '1Mi' } });
+    expect(views.get('c1')?.cache).to.deep.equal({ enabled: false, ttlMs: 60_000, maxBytes: 1_048_576 });
+  });
+
+  it('shows that the agents are placed elsewhere, and nothing else by that', () => {
+    const placement = () => views.get('c1')?.placement;
+    const before = placement();
+    found = tunnel({ generation: 2 }, { cache: { ttl: '1m' } });
+    expect(placement()).to.equal(before);
+    found = tunnel({ generation: 3 }, { agent: { namespace: 'elsewhere' } });
+    expect(placement()).to.not.equal(before);
   });
 
   it('shows when the circuit opens, with defaults', () => {

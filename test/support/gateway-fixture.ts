@@ -9,10 +9,12 @@ import { WebSocket } from 'ws';
 import { UNSAID_ACCESS } from '../../crds/access-settings.ts';
 import type { AgentSettings } from '../../crds/agent-settings.ts';
 import { type AgentKey, mintAgentToken } from '../../crds/agent-token.ts';
+import { DEFAULT_CACHE } from '../../crds/cache.ts';
 import { DEFAULT_CIRCUIT_BREAKER } from '../../crds/circuit-breaker.ts';
 import type { Rate } from '../../operator/gateway/admission/token-bucket.ts';
+import type { GatewayCounts } from '../../operator/gateway/counts.ts';
 import { issueAuthority, issueServing, type KeyPair } from '../../operator/gateway/front/certificates.ts';
-import { type Gateway, type GatewayCounts, startGateway } from '../../operator/gateway/gateway.ts';
+import { type Gateway, startGateway } from '../../operator/gateway/gateway.ts';
 import type { TunnelView } from '../../operator/gateway/sessions/tunnels.ts';
 import { type Logger, silentLogger } from '../../process/log.ts';
 import type { StreamError } from '../../tunnel/errors.ts';
@@ -326,6 +328,8 @@ export class GatewayFixture {
       isSuspended: false,
       settings: SETTINGS,
       circuitBreaker: DEFAULT_CIRCUIT_BREAKER,
+      // Tests of the way to the target ask the same again and again.
+      cache: { ...DEFAULT_CACHE, enabled: false },
       ...changes,
     });
   }

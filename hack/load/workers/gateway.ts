@@ -1,3 +1,4 @@
+import { DEFAULT_CACHE } from '../../../crds/cache.ts';
 import { DEFAULT_CIRCUIT_BREAKER } from '../../../crds/circuit-breaker.ts';
 import { type Gateway, startGateway } from '../../../operator/gateway/gateway.ts';
 import type { TunnelView } from '../../../operator/gateway/sessions/tunnels.ts';
@@ -28,7 +29,7 @@ const methods = {
     for (const { name, uid, settings } of plan.tunnels) {
       const state = { isDeleting: false, isSuspended: false, predatesGateway: isRestart };
       const circuitBreaker = DEFAULT_CIRCUIT_BREAKER;
-      views.set(name, { name, uid, settings, circuitBreaker, ...state });
+      views.set(name, { name, uid, settings, circuitBreaker, cache: DEFAULT_CACHE, ...state });
     }
     const keys = new Map(plan.tunnels.map(({ key }) => [key.keyId, key]));
     gateway = await startGateway({

@@ -5,6 +5,7 @@
 import { createInterface } from 'node:readline';
 import type { AgentSettings } from '../../../crds/agent-settings.ts';
 import type { AgentKey } from '../../../crds/agent-token.ts';
+import { DEFAULT_CACHE } from '../../../crds/cache.ts';
 import { DEFAULT_CIRCUIT_BREAKER } from '../../../crds/circuit-breaker.ts';
 import type { ServingCertificate } from '../../../operator/gateway/front/server.ts';
 import { startGateway } from '../../../operator/gateway/gateway.ts';
@@ -43,6 +44,8 @@ async function serve({ certificate, keys, settings, userToken }: LiveGatewayInpu
         settings: { ...settings, tunnelUid: uid },
         // The suite's peers break sessions all the time.
         circuitBreaker: { ...DEFAULT_CIRCUIT_BREAKER, failureThreshold: 10_000 },
+        // Every request of the suite is to reach its target.
+        cache: { ...DEFAULT_CACHE, enabled: false },
       },
     ]),
   );

@@ -1,5 +1,6 @@
 import type { LogFields } from '../../../process/log.ts';
 import { describeError } from '../../../process/redact.ts';
+import type { CacheResult } from '../cache/turn.ts';
 import type { ExchangeOutcome } from '../sessions/exchange-options.ts';
 import { rowOf } from './fault.ts';
 import type { HubUser } from './identity.ts';
@@ -14,13 +15,18 @@ export interface Asked {
   readonly route: Route;
   readonly method: string;
   readonly isUpgrade: boolean;
+  /** Of what may be remembered: where its answer came from. */
+  readonly cache?: CacheResult | undefined;
 }
 
 /** The audit line of a request that was let in: who asked for what, and how it ended. No query: it may hold a command. */
-export function auditLine({ traceId, user, route, method, isUpgrade }: Asked, outcome: ExchangeOutcome): LogFields {
+export function auditLine(
+  { traceId, user, route, method, isUpgrade, cache }: Asked,
+  outcome: ExchangeOutcome,
+): LogFields {
   const { verb, apiGroup, resource, subresource, namespace, name } = route.info;
   const { error, ...counts } = outcome;
-  const asked = { trace_id: traceId, ...whoIs(user), tunnel: route.tunnel, method, isUpgrade };
+  const asked = { trace_id: traceId, ...whoIs(user), tunnel: route.tunnel, method, isUpgrade, cache };
   const what = { verb, apiGroup, resource, subresource, namespace, name };
   if (error === undefined || typeof error === 'string') return { ...asked, ...what, ...counts, error };
   return { ...asked, ...what, ...counts, ...errorFields(error), error: error.message };
@@ -32,7 +38,10 @@ function whoIs({ username, impersonatedBy }: HubUser): LogFields {
 }
 
 /** The audit line of a list of tunnels. */
-export function listingLine({ traceId, user, method }: Omit<Asked, 'route' | 'isUpgrade'>, items: number): LogFields {
+export function listingLine(
+  { traceId, user, method }: Pick<Asked, 'traceId' | 'user' | 'method'>,
+  items: number,
+): LogFields {
   return { trace_id: traceId, ...whoIs(user), method, verb: 'list', resource: 'clusters', status: 200, items };
 }
 

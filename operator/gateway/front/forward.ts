@@ -1,72 +1,13 @@
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../../../process/clock.ts';
-import type { Logger } from '../../../process/log.ts';
-import type { StreamError } from '../../../tunnel/errors.ts';
 import { crossing } from '../../../tunnel/request-headers.ts';
-import { InflatedStream, type RequestStream } from '../../../tunnel/session/inflated-stream.ts';
-import type { RawHeaders, RequestHead } from '../../../tunnel/wire/head.ts';
-import type { Admission } from '../admission/admit.ts';
-import type { Breaker } from '../admission/breaker.ts';
-import type { Rates } from '../admission/rates.ts';
-import type { Replays } from '../admission/replays.ts';
+import type { RawHeaders } from '../../../tunnel/wire/head.ts';
 import { Exchange } from '../sessions/exchange.ts';
-import type { ExchangeOutcome } from '../sessions/exchange-options.ts';
-import { overheard } from '../sessions/overheard.ts';
-import { Resending } from '../sessions/resending.ts';
-import { isRead, type Sent } from '../sessions/stream-fault.ts';
-import type { Unsettled, UntilKnown } from '../sessions/unsettled.ts';
 import { Upgrade } from '../sessions/upgrade.ts';
 import type { ClientRequest, ClientResponse } from './answer.ts';
-import { auditLine } from './audit.ts';
-import type { Allowed } from './gate.ts';
-import type { HubUser } from './identity.ts';
-import type { LongStreams } from './long-streams.ts';
-import type { TunnelError } from './tunnel-error.ts';
+import { type Entered, Passage, type PassageParts } from './passage.ts';
 
-/** The gateway waits longer than the agent by this much, so that the hop that knows the cause speaks first. */
-const MARGIN_MS = 10_000;
-
-export interface ForwarderOptions {
-  readonly admission: Admission;
-  readonly rates: Rates;
-  readonly unsettled: Unsettled;
-  readonly replays: Replays;
-  readonly breaker: Pick<Breaker, 'sent'>;
-  readonly longStreams: LongStreams;
-  readonly clock: Clock;
+export interface ForwarderOptions extends PassageParts {
   readonly random: () => number;
-  readonly log: Logger;
-}
-
-/** A request that was let in. */
-export interface Entered {
-  readonly method: string;
-  readonly traceId: string;
-  readonly allowed: Allowed;
-  /** Nothing was sent to the client yet: answer with this, which may name the tunnel. */
-  readonly onError: (error: TunnelError) => void;
-}
-
-/** What of it goes to the agent. */
-interface Sending {
-  readonly headers: RawHeaders;
-  readonly isEnd: boolean;
-  readonly isUpgrade: boolean;
-}
-
-/** An Exchange or an Upgrade. */
-interface Served {
-  readonly isDone: boolean;
-  /** `untilKnown`: whether the request ran may be known a moment after its session was lost; undefined: a read need not wait. */
-  start(stream: RequestStream, untilKnown: UntilKnown | undefined, timeoutMs: number | undefined): void;
-  refuse(error: TunnelError): void;
-  revoke(error: TunnelError): void;
-}
-
-interface Serving {
-  readonly sent: Sent;
-  readonly onDone: (outcome: ExchangeOutcome) => void;
-  readonly again: (error: StreamError) => boolean;
 }
 
 /** admit → forward → audit: from who may to what became of it. */
@@ -80,25 +21,12 @@ export class Forwarder {
   /** One client request and its answer. */
   request(request: ClientRequest, response: ClientResponse, entered: Entered): void {
     const { method, traceId, allowed, onError } = entered;
-    const { info } = allowed.route;
     const { clock, random } = this.#options;
     const hasBody = expectsBody(request);
+    const isWatch = allowed.route.info.verb === 'watch';
     const sending = { headers: crossing(request.rawHeaders), isEnd: !hasBody, isUpgrade: false };
-    this.#admit(entered, sending, (serving) => {
-      const isWatch = info.verb === 'watch';
-      return new Exchange({
-        request,
-        response,
-        method,
-        traceId,
-        isWatch,
-        hasBody,
-        clock,
-        random,
-        onError,
-        ...serving,
-      });
-    });
+    const told = { request, response, method, traceId, isWatch, hasBody, clock, random, onError };
+    new Passage(this.#options, entered, sending, (serving) => new Exchange({ ...told, ...serving })).begin();
   }
 
   /** One client connection that wants to switch to `protocol`. */
@@ -107,94 +35,10 @@ export class Forwarder {
     const { clock } = this.#options;
     // `crossing` keeps no Upgrade field: this is the only one, in our own words.
     const headers = [...crossing(rawHeaders), 'Upgrade', protocol];
-    this.#admit(entered, { headers, isEnd: false, isUpgrade: true }, ({ sent, onDone }) => {
-      return new Upgrade({ socket, method, protocol, sent, traceId, clock, onError, onDone });
-    });
+    const sending = { headers, isEnd: false, isUpgrade: true };
+    const told = { socket, method, protocol, traceId, clock, onError };
+    new Passage(this.#options, entered, sending, ({ sent, onDone }) => new Upgrade({ ...told, sent, onDone })).begin();
   }
-
-  #admit(entered: Entered, sending: Sending, serve: (serving: Serving) => Served): void {
-    const { method, traceId, allowed } = entered;
-    const { route, view, user } = allowed;
-    const { isUpgrade, isEnd } = sending;
-    const { admission, unsettled, replays, breaker, longStreams, clock, log } = this.#options;
-    const isLongRunning = route.isLongRunning || isUpgrade;
-    const mayProbe = isEnd && !isLongRunning && isRead(method);
-    const { disconnectGraceMs, backpressureMs } = view.settings.timeouts;
-    const requestMs = Math.min(view.settings.timeouts.requestMs, route.timeoutMs ?? Number.POSITIVE_INFINITY);
-    const enteredMs = clock.nowMs();
-    const leftMs = () => enteredMs + requestMs - clock.nowMs();
-    const sent = { tunnel: route.tunnel, path: route.plainPath, isRead: isRead(method, isUpgrade) };
-    const ticket = replays.enter(route.tunnel);
-    const resending = new Resending({ sent, info: route.info, ticket, leftMs });
-    let leave = () => {};
-    let forget = () => {};
-    const apply = () => {
-      leave = admission.admit({
-        tunnel: route.tunnel,
-        path: route.plainPath,
-        user: askerOf(user),
-        pool: isLongRunning ? 'longRunning' : 'ordinary',
-        isWatch: route.info.verb === 'watch' && !isUpgrade,
-        predatesGateway: view.predatesGateway ?? false,
-        isEnd,
-        mayProbe,
-        enteredMs,
-        requestMs,
-        disconnectGraceMs,
-        head: (deadlineMs) => requestHead(entered, sending, { deadlineMs, isLongRunning }),
-        onStream: (stream, link) => {
-          const timeoutMs = isLongRunning ? undefined : leftMs() + MARGIN_MS;
-          const { budget } = link.session.session;
-          const untilKnown = sent.isRead ? undefined : unsettled.untilKnown(link, timeoutMs);
-          const inflated = new InflatedStream(stream, { budget, clock, stallMs: backpressureMs });
-          const hears = [ticket.hear, breaker.sent({ tunnel: route.tunnel, mayProbe }, link.session.id)];
-          served.start(overheard(inflated, hears), untilKnown, timeoutMs);
-          if (!isLongRunning || served.isDone) return;
-          forget();
-          forget = longStreams.watch({ tunnel: route.tunnel, allowed, revoke: (error) => served.revoke(error) });
-        },
-        onError: (error) => served.refuse(resending.told(error)),
-      });
-      if (served.isDone) leave();
-    };
-    const served = serve({
-      sent,
-      onDone: (outcome) => {
-        leave();
-        forget();
-        ticket.leave();
-        log.info('audit', auditLine({ traceId, user, route, method, isUpgrade }, outcome));
-      },
-      again: (error) => {
-        if (!resending.isDue(error)) return false;
-        apply();
-        return true;
-      },
-    });
-    const limited = this.#limited(allowed);
-    if (limited === undefined) apply();
-    else served.refuse(limited);
-  }
-
-  /** Why it is one request too many; counts it otherwise. */
-  #limited({ route: { tunnel, plainPath: path }, view, user }: Allowed): TunnelError | undefined {
-    return this.#options.rates.refusal({ tunnel, path, user: askerOf(user), rate: view.admission?.rateLimit });
-  }
-}
-
-/** Who shares a tunnel and has a rate: as whomever he asks to act, it is he who logged in. */
-function askerOf({ username, impersonatedBy }: HubUser): string {
-  return impersonatedBy ?? username;
-}
-
-/** What OPEN says. */
-function requestHead(
-  { method, traceId, allowed }: Entered,
-  { headers, isUpgrade }: Sending,
-  time: { readonly deadlineMs: number; readonly isLongRunning: boolean },
-): RequestHead {
-  const { route, identity } = allowed;
-  return { method, path: route.path, headers, identity, traceId, isUpgrade, ...time };
 }
 
 /** Whether a body follows the head. */

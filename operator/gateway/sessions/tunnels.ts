@@ -1,5 +1,6 @@
 import type { AdmissionSettings } from '../../../crds/admission-settings.ts';
 import type { AgentSettings } from '../../../crds/agent-settings.ts';
+import type { CacheSettings } from '../../../crds/cache.ts';
 import type { CircuitBreakerSettings } from '../../../crds/circuit-breaker.ts';
 
 /** What the gateway needs to know of a tunnel. main.ts makes it from the controller's store. */
@@ -16,6 +17,9 @@ export interface TunnelView {
   /** undefined: any rate, and 2,000 requests may wait. */
   readonly admission?: AdmissionSettings;
   readonly circuitBreaker: CircuitBreakerSettings;
+  readonly cache: CacheSettings;
+  /** Changes when spec.agent does: then another API server may be behind the tunnel. */
+  readonly placement?: string;
 }
 
 /** The accepted tunnels of the hub. */

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Registry } from 'prom-client';
 import type { CircuitSample } from '../../../operator/gateway/admission/breaker.ts';
-import { refusalCounter, registerCircuitMetrics } from '../../../operator/gateway/metrics.ts';
+import { refusalCounter, registerCacheMetrics, registerCircuitMetrics } from '../../../operator/gateway/metrics.ts';
 
 describe('operator/gateway/metrics', () => {
   it('counts what the gateway answers itself, by cause code', async () => {
@@ -35,5 +35,19 @@ describe('operator/gateway/metrics', () => {
     ]);
     samples = [];
     expect(await lines()).to.deep.equal([]);
+  });
+
+  it('tells what is remembered of all tunnels, and where answers came from', async () => {
+    const registry = new Registry();
+    registerCacheMetrics(registry, () => ({ bytes: 5, results: { hit: 3, revalidated: 2, miss: 0 } }));
+    for (let scrape = 0; scrape < 2; scrape++) {
+      const lines = (await registry.metrics()).split('\n').filter((line) => /^\w/.test(line));
+      expect(lines).to.deep.equal([
+        'clustertunnel_cache_bytes 5',
+        'clustertunnel_cache_requests_total{result="hit"} 3',
+        'clustertunnel_cache_requests_total{result="revalidated"} 2',
+        'clustertunnel_cache_requests_total{result="miss"} 0',
+      ]);
+    }
   });
 });

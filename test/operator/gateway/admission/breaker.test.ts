@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { DEFAULT_CACHE } from '../../../../crds/cache.ts';
 import { DEFAULT_CIRCUIT_BREAKER } from '../../../../crds/circuit-breaker.ts';
 import { Breaker } from '../../../../operator/gateway/admission/breaker.ts';
 import type { Passer } from '../../../../operator/gateway/admission/circuit-refusal.ts';
@@ -50,7 +51,7 @@ class Rig {
   change(name: string, changes: Partial<TunnelView> = {}): void {
     const circuitBreaker = DEFAULT_CIRCUIT_BREAKER;
     const fresh = { name, uid: `uid-${name}`, isDeleting: false, isSuspended: false, settings: SETTINGS };
-    this.views.set(name, { ...fresh, circuitBreaker, ...changes });
+    this.views.set(name, { ...fresh, circuitBreaker, cache: DEFAULT_CACHE, ...changes });
     this.breaker.tunnelChanged(name);
   }
 
