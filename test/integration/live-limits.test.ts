@@ -5,7 +5,7 @@ import { type Call, type Client, whole } from '../support/gateway-fixture.ts';
 import { opsText } from '../support/installed-lab.ts';
 import { describePlayed, TUNNEL } from '../support/played-target.ts';
 
-const WATCHES = 50;
+const WATCHES = 200;
 const PODS = `/clusters/${TUNNEL}/api/v1/namespaces/default/pods`;
 /** An edit is in force after this time, in both processes. */
 const SOON_MS = 5_000;
@@ -15,7 +15,9 @@ interface Edit {
   readonly field: string;
   readonly spec: SpecInput;
   /** Of the operator's /debug/state. */
-  readonly gateway?: { readonly admission?: object; readonly timeouts?: object; readonly session?: object };
+  readonly gateway?: Readonly<
+    Partial<Record<'admission' | 'timeouts' | 'circuitBreaker' | 'cache' | 'session', object>>
+  >;
   /** Of the agent's. */
   readonly agent?: object;
 }
@@ -67,6 +69,16 @@ const EDITS: readonly Edit[] = [
     field: 'compression',
     spec: { compression: { mode: 'Off', minBytes: '32Ki' } },
     agent: { compression: { mode: 'Off', minBytes: 32 * 1024 } },
+  },
+  {
+    field: 'circuitBreaker',
+    spec: { circuitBreaker: { failureThreshold: 4, window: '9s', openDuration: '3s', maxOpenDuration: '1m' } },
+    gateway: { circuitBreaker: { failureThreshold: 4, windowMs: 9_000, openMs: 3_000, maxOpenMs: 60_000 } },
+  },
+  {
+    field: 'cache',
+    spec: { cache: { enabled: false, ttl: '3s', maxBytes: '1Mi' } },
+    gateway: { cache: { enabled: false, ttlMs: 3_000, maxBytes: MEBIBYTE } },
   },
   { field: 'health.interval', spec: { health: { interval: '2s' } }, agent: { health: { intervalMs: 2_000 } } },
 ];
@@ -158,7 +170,7 @@ describePlayed('live limits', {}, (target) => {
     await expectFlow();
   });
 
-  it('beyond its streams a session takes no more, though fifty run on', async () => {
+  it('beyond its streams a session takes no more, though the watches run on', async () => {
     await edit({ limits: { rateLimit: { requestsPerSecond: 500, burst: 500 }, maxStreamsPerSession: 5 } });
     expect((await refusal('stream_limit')).headers['retry-after']).to.equal('1');
     await edit({ limits: { maxStreamsPerSession: 2_000 } });
