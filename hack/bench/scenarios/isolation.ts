@@ -1,0 +1,2 @@
+import type { Scenario } from '../scenario.ts';
+export const isolation: Scenario = { name: 'isolation', run: async () => ({ goals: [], rows: [] }) };

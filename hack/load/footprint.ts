@@ -1,0 +1,20 @@
+import { readdirSync } from 'node:fs';
+import type { AgentState } from '../../agent/agent.ts';
+import { residentBytes } from '../demo/memory.ts';
+
+/** What a process holds. */
+export interface Footprint {
+  readonly bytes: number;
+  readonly descriptors: number;
+}
+
+/** Linux. @throws Error when there is no such process */
+export function footprintOf(pid: number): Footprint {
+  return { bytes: residentBytes(pid) ?? Number.NaN, descriptors: readdirSync(`/proc/${pid}/fd`).length };
+}
+
+/** Without the connections to the API server that it keeps for later: as many as were ever needed at once. */
+export function agentFootprint(pid: number, { upstreamConnections }: AgentState): Footprint {
+  const { bytes, descriptors } = footprintOf(pid);
+  return { bytes, descriptors: descriptors - upstreamConnections };
+}
