@@ -19,7 +19,8 @@ export function fairness(attempts: readonly Attempt[], users: readonly string[],
   const counts = new Map(users.map((user) => [user, 0]));
   for (const { user, endedMs, answers } of attempts) {
     const count = counts.get(user);
-    if (count !== undefined && answers !== undefined && endedMs >= fromMs && endedMs < toMs) counts.set(user, count + 1);
+    if (count !== undefined && answers !== undefined && endedMs >= fromMs && endedMs < toMs)
+      counts.set(user, count + 1);
   }
   return { counts: [...counts].sort(([, a], [, b]) => b - a), ratio: spread([...counts.values()]) };
 }

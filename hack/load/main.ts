@@ -28,7 +28,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 try {
   const known = SCENARIOS.map(({ name }) => name);
-  process.exitCode = await main(readOptions(process.argv.slice(2), known));
+  // What is overdue would go on.
+  process.exit(await main(readOptions(process.argv.slice(2), known)));
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
   tell(error.message);

@@ -140,7 +140,9 @@ export class Rig {
     await this.stop();
     const names = [...this.#askers.keys()];
     const attempts = await Promise.all(names.map((name) => readJournal<Attempt>(this.#journal(name))));
-    const logs = ['gateway', 'upstream', ...names].map((name) => join(dirname(this.#load.programs.gateway), `${name}.log`));
+    const logs = ['gateway', 'upstream', ...names].map((name) =>
+      join(dirname(this.#load.programs.gateway), `${name}.log`),
+    );
     return {
       attempts: attempts.flat(),
       executions: executionsFrom(await readJournal<UpstreamLine>(this.#journal('upstream')), faults),

@@ -39,7 +39,8 @@ export async function attempt({ door, record }: Way, attempting: Attempting): Pr
 }
 
 function hangsAfterMs({ answerBytes, bytesPerSecond = Number.POSITIVE_INFINITY }: Operation): number {
-  return HANG_MS + PATIENCE * ((answerBytes * 1_000) / bytesPerSecond);
+  const tookMs = bytesPerSecond === 0 ? 0 : (answerBytes * 1_000) / bytesPerSecond;
+  return HANG_MS + PATIENCE * tookMs;
 }
 
 function callOf(operation: Operation, asked: Asked): Call {

@@ -85,4 +85,3 @@ export class Crowd {
     return attempt(this.#wayOf(user), { operation, asked, givingUp: new AbortController() });
   }
 }
-

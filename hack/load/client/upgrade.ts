@@ -29,7 +29,14 @@ export function upgrade({ url, ca, asked, signal, onSwitched }: Upgrading): Prom
       signal.removeEventListener('abort', giveUp);
       const lost = seeing.hasHead ? 'cut' : 'broken';
       const end = signal.aborted ? (signal.reason as GivenUp) : lost;
-      resolve({ ...asked, ...seeing.as(isWhole ? 'whole' : end), method: 'GET', protocol: 'http/1.1', startedMs, endedMs: monotonicMs() });
+      resolve({
+        ...asked,
+        ...seeing.as(isWhole ? 'whole' : end),
+        method: 'GET',
+        protocol: 'http/1.1',
+        startedMs,
+        endedMs: monotonicMs(),
+      });
     };
     const outgoing = request(`${url}${PATH}?${queryOf(asked)}&command=sh`, { ca, headers: headersOf(asked.user) });
     const giveUp = () => outgoing.destroy();

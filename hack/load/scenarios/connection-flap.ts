@@ -1,5 +1,5 @@
-import { CuttingRelay } from '../../faults/cutting-relay.ts';
 import type { CutPlan } from '../../faults/cut-plan.ts';
+import { CuttingRelay } from '../../faults/cutting-relay.ts';
 import { pause } from '../../lab/pause.ts';
 import { until } from '../../lab/until.ts';
 import { check } from '../check.ts';

@@ -1,6 +1,6 @@
-import { buildPrograms } from '../programs.ts';
 import { PROGRAMS } from '../../bench/programs.ts';
 import { isolation as measured } from '../../bench/scenarios/isolation.ts';
+import { buildPrograms } from '../programs.ts';
 import { type Load, type Outcome, type Scenario, verdict } from '../scenario.ts';
 
 /** The bench's, whose goals are rules here. */

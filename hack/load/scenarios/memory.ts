@@ -1,4 +1,5 @@
 import { mebibytes } from '../../demo/memory.ts';
+import { pause } from '../../lab/pause.ts';
 import { until } from '../../lab/until.ts';
 import { check } from '../check.ts';
 import type { Member } from '../client/crowd.ts';
@@ -14,15 +15,17 @@ const PROTOCOLS = ['http/1.1', 'h2'] as const;
 const USERS = 12;
 const PARALLEL = 4;
 /** Of each user in each cycle: some seconds, in which all workers are taken. */
-const REQUESTS = 120;
+const REQUESTS = 40;
 /** The same requests each time. */
 const SEED = 7;
 /** Until heaps have the size that such a load needs. */
-const WARM_UP_CYCLES = 4;
-const CYCLES = 10;
+const WARM_UP_CYCLES = 6;
+const CYCLES = 12;
 const SHORT_CYCLES = 3;
 const CYCLE_MS = 60_000;
 const QUIET_MS = 5_000;
+/** What one collection freed goes back to the system a moment later. */
+const SETTLING_MS = 500;
 
 /** The same load again and again: memory comes back each time. */
 export const memory: Scenario = { name: 'memory', mostMs: 300_000, run };
@@ -68,10 +71,10 @@ async function cycle(crowds: readonly Worker<AskersMethods>[], at: number): Prom
 
 /** After a full collection. */
 async function measure(rig: Rig): Promise<Held> {
-  const [gatewayHeap, agentHeap] = await Promise.all([
-    rig.gateway.call('heap', undefined),
-    rig.agent.heldHeapBytes(),
-  ]);
+  const collect = () => Promise.all([rig.gateway.call('heap', undefined), rig.agent.heldHeapBytes()]);
+  await collect();
+  await pause(SETTLING_MS);
+  const [gatewayHeap, agentHeap] = await collect();
   const { gateway, agent } = await rig.footprints();
   return {
     gateway: { residentBytes: gateway.bytes, heapBytes: gatewayHeap },

@@ -47,6 +47,7 @@ async function perform(load: Load, { name, spec, trials }: Trials): Promise<Verd
         load.progress(rule);
         const stage = new Stage({ rig, askers, relay, prefix: `${name}-${at}-${number}` });
         verdicts.push(await judged(rule, trial.run(stage)));
+        relay.release();
       }
     }
     return [...verdicts, ...named(name, check(await rig.finish()))];

@@ -40,19 +40,16 @@ async function leftInQueue(stage: Stage): Promise<void> {
   await stage.neverBegan(id);
 }
 
-/** After it left, the target can be dialled again: what comes then is not its request. */
+/** The dial goes on, and keeps its worker so long: whoever leaves and comes again cannot make an agent dial without bound. */
 async function leftWhileDialled(stage: Stage): Promise<void> {
   stage.relay.hold();
   const id = await stage.begin(HELD);
-  await until('a worker of the agent', async () => ((await stage.rig.agent.state()).running.ordinary > 0 ? true : undefined));
+  await stage.running();
   await until('a connection that is held', () => (stage.relay.held > 0 ? true : undefined));
   await stage.leave(id);
-  await stage.nothingLeft();
+  await until('the agent to hear', async () => ((await stage.rig.agent.state()).streams === 0 ? true : undefined));
   stage.relay.release();
-  const next = await stage.begin(HELD);
-  await stage.began(next);
-  await stage.leave(next);
-  await stage.aborted(next);
+  await stage.nothingLeft();
   await stage.neverBegan(id);
 }
 

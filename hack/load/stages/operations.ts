@@ -13,7 +13,14 @@ export const HELD: Operation = {
   isWatch: false,
 };
 /** A body that is under way for a minute. */
-export const SENDING: Operation = { ...HELD, method: 'POST', holdMs: 0, requestBytes: 60_000, parts: 300, pauseMs: 200 };
+export const SENDING: Operation = {
+  ...HELD,
+  method: 'POST',
+  holdMs: 0,
+  requestBytes: 60_000,
+  parts: 300,
+  pauseMs: 200,
+};
 /** An answer that is under way for a minute. */
 export const DRIPPING: Operation = { ...HELD, holdMs: 0, answerBytes: 10_000_000, isUnsized: true, dripMs: 100 };
 /** An answer that nobody reads. */

@@ -1,11 +1,13 @@
 import { until } from '../../lab/until.ts';
 import type { Operation } from '../client/draw.ts';
-import type { HoldingRelay } from '../holding-relay.ts';
 import type { Attempt, Execution } from '../history.ts';
+import type { HoldingRelay } from '../holding-relay.ts';
 import type { Rig } from '../rig.ts';
 import type { Worker } from '../worker.ts';
 import type { AskersMethods } from '../workers/askers.ts';
 
+/** To come to a stage. */
+const REACHED_MS = 10_000;
 /** Between the end of a request at one hop and the moment when every other hop knows. */
 const HEARD_MS = 5_000;
 
@@ -56,18 +58,25 @@ export class Stage {
 
   /** Resolves when the upstream has it. */
   began(id: string): Promise<Execution> {
-    return until(`${id} at the target`, () => this.#execution(id));
+    return until(`${id} at the target`, () => this.#execution(id), REACHED_MS);
   }
 
   /** Resolves when the answer has begun. */
   async answered(id: string): Promise<void> {
     const hasHead = () => this.#place.askers.call('hasHead', id);
-    await until(`an answer to ${id}`, async () => ((await hasHead()) ? true : undefined));
+    await until(`an answer to ${id}`, async () => ((await hasHead()) ? true : undefined), REACHED_MS);
   }
 
   /** Resolves when the gateway holds a request that waits. */
   async queued(): Promise<void> {
-    await until('a request that waits', async () => ((await this.rig.counts()).waiting > 0 ? true : undefined));
+    const isThere = async () => ((await this.rig.counts()).waiting > 0 ? true : undefined);
+    await until('a request that waits', isThere, REACHED_MS);
+  }
+
+  /** Resolves when the agent has a request at a worker. */
+  async running(): Promise<void> {
+    const isThere = async () => ((await this.rig.agent.state()).running.ordinary > 0 ? true : undefined);
+    await until('a request at a worker', isThere, REACHED_MS);
   }
 
   /** Resolves when the upstream knows that it is over, before its answer was. */

@@ -1,6 +1,3 @@
-import type { Attempt } from '../history.ts';
-import { Journal } from '../journal.ts';
-import { serve } from '../serve.ts';
 import { attempt, type Way } from '../client/attempt.ts';
 import type { Door, GivenUp } from '../client/call.ts';
 import { askedFor, Crowd, type Member } from '../client/crowd.ts';
@@ -8,6 +5,9 @@ import type { Operation } from '../client/draw.ts';
 import { Http1Door } from '../client/http1-door.ts';
 import { Http2Door } from '../client/http2-door.ts';
 import { upgrade } from '../client/upgrade.ts';
+import type { Attempt } from '../history.ts';
+import { Journal } from '../journal.ts';
+import { serve } from '../serve.ts';
 
 /** Users of one tunnel who ask for what they are told; every attempt goes into a journal. */
 
