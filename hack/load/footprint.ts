@@ -18,3 +18,14 @@ export function agentFootprint(pid: number, { upstreamConnections }: AgentState)
   const { bytes, descriptors } = footprintOf(pid);
   return { bytes, descriptors: descriptors - upstreamConnections };
 }
+
+/** By name who has more descriptors than before; none: nobody. Pure. */
+export function moreDescriptors(
+  before: Readonly<Record<string, Footprint>>,
+  now: Readonly<Record<string, Footprint>>,
+): string[] {
+  return Object.entries(now).flatMap(([who, { descriptors }]) => {
+    const more = descriptors - (before[who]?.descriptors ?? descriptors);
+    return more > 0 ? [`${who}: ${more} descriptors more than at the beginning`] : [];
+  });
+}

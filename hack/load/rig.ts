@@ -7,7 +7,7 @@ import { eventually } from '../lab/pause.ts';
 import { AgentProcess } from './agent-process.ts';
 import { deployedNodeOptions } from './deployed-node-options.ts';
 import { executionsFrom, type UpstreamLine } from './executions.ts';
-import { agentFootprint, type Footprint, footprintOf } from './footprint.ts';
+import { agentFootprint, type Footprint, footprintOf, moreDescriptors } from './footprint.ts';
 import { type Planned, planGateway } from './gateway-plan.ts';
 import type { Attempt, Execution, Fault, History } from './history.ts';
 import { readJournal } from './journal.ts';
@@ -166,7 +166,7 @@ export class Rig {
   async #left(): Promise<string[]> {
     let left: string[] = [];
     const isQuiet = async () => {
-      left = [...(await this.leftovers()), ...moreThan(this.#before, await this.footprints())];
+      left = [...(await this.leftovers()), ...moreDescriptors(this.#before, await this.footprints())];
       return left.length === 0;
     };
     await eventually(isQuiet, { timeoutMs: QUIET_MS });
@@ -239,12 +239,4 @@ async function startParts(
       heapProgram: programs.heap,
     });
   return { planned, gateway, upstream, agent: await startAgent(), startAgent, url };
-}
-
-/** Descriptors that were not there before. */
-function moreThan(before: Readonly<Record<string, Footprint>>, now: Readonly<Record<string, Footprint>>): string[] {
-  return Object.entries(now).flatMap(([who, { descriptors }]) => {
-    const more = descriptors - (before[who]?.descriptors ?? descriptors);
-    return more > 0 ? [`${who}: ${more} descriptors more than at the beginning`] : [];
-  });
 }

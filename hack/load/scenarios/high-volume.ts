@@ -12,7 +12,7 @@ import type { Worker } from '../worker.ts';
 import type { AskersMethods } from '../workers/askers.ts';
 
 const PROTOCOLS = ['http/1.1', 'h2'] as const;
-/** Of each protocol. One wants five times as much as each of the others: a queue without turns would give it that. */
+/** Of each protocol. One wants four and a half times as much as each other: a queue without turns would give it that. */
 const GREEDY = 180;
 const MODEST = 40;
 const MODEST_USERS = 8;
