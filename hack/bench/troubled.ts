@@ -8,11 +8,18 @@ import type { Bench } from './scenario.ts';
 import type { CrowdMethods } from './workers/crowd.ts';
 
 /** Specs of the tunnels that fare badly, by name. Nobody dials for the dead one. */
-export const TROUBLED: Readonly<Record<string, object>> = { dead: {}, slow: {}, flapping: {} };
+export const TROUBLED: Readonly<Record<string, object>> = {
+  dead: {},
+  slow: {},
+  flapping: { reconnect: { minBackoff: '100ms', maxBackoff: '1s' } },
+};
 
 const PATH = '/api/v1/namespaces/default/configmaps/small';
-/** Each connection of the flapping tunnel lives so long. */
+/** Each session of the flapping tunnel lives so long; one that is not there by then never will be. */
 const FLAP_MS = 400;
+const UNGREETED_MS = 5_000;
+/** In one phase: less is no flapping. */
+const LEAST_CUTS = 2;
 const CUT: CutPlan = {
   from: 'agent',
   afterBytes: Number.POSITIVE_INFINITY,
@@ -20,9 +27,8 @@ const CUT: CutPlan = {
   isAgentFirst: true,
   lagMs: 0,
   greetedMs: FLAP_MS,
-  ungreetedMs: FLAP_MS,
+  ungreetedMs: UNGREETED_MS,
 };
-const HASTE = ['--min-backoff', '50ms', '--max-backoff', '200ms'];
 /** Of each troubled tunnel. More of the slow one than it has workers (64): the others wait at the gateway. */
 const USERS = { dead: 20, slow: 150, flapping: 20 };
 const PATIENCE_MS = 4_000;
@@ -68,7 +74,6 @@ export class Troubled {
         tunnel,
         gateway: { url, ca: at.ca, token: at.tokens.get(tunnel) ?? '' },
         upstream: rig.upstreamAt,
-        flags: HASTE,
       });
     const agents = [await agentOf('slow', `https://127.0.0.1:${at.port}`), await agentOf('flapping', relay.url)];
     const troubled = new Troubled({ relay, agents, crowd, at, flapping });
@@ -77,7 +82,10 @@ export class Troubled {
     return troubled;
   }
 
-  /** Everything goes wrong while `work` lasts. @returns its result, and how often the flapping tunnel was cut */
+  /**
+   * Everything goes wrong while `work` lasts.
+   * @returns its result, and how often the flapping tunnel was cut. @throws Error when that was too seldom to be flapping
+   */
   async during<T>(work: () => Promise<T>): Promise<{ result: T; cuts: number }> {
     const before = this.#flapping.cuts;
     this.#flapping.isOn = true;
@@ -92,7 +100,9 @@ export class Troubled {
     this.#flapping.isOn = false;
     this.#relay.spare();
     await this.#agents[1]?.ready();
-    return { result, cuts: this.#flapping.cuts - before };
+    const cuts = this.#flapping.cuts - before;
+    if (cuts < LEAST_CUTS) throw new Error(`the flapping tunnel was cut ${cuts} times`);
+    return { result, cuts };
   }
 
   async stop(): Promise<void> {

@@ -28,7 +28,7 @@ const QUIET_MS = 5_000;
 const SETTLING_MS = 500;
 
 /** The same load again and again: memory comes back each time. */
-export const memory: Scenario = { name: 'memory', mostMs: 300_000, run };
+export const memory: Scenario = { name: 'memory', mostMs: 480_000, run };
 
 async function run(load: Load): Promise<Outcome> {
   const rig = await Rig.start(load);
