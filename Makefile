@@ -27,6 +27,10 @@ test-unit: node_modules/.package-lock.json ## Unit tests only: no control plane,
 fuzz: node_modules/.package-lock.json ## Strange messages for the tunnel (ARGS="--runs 10000000 --seed 7"), or cancelled streams (ARGS="--streams 100000")
 	@npm run --silent fuzz -- $(ARGS)
 
+.PHONY: load
+load: node_modules/.package-lock.json ## load scenarios, judged by behaviour (ARGS=high-volume: one of them)
+	@npm run --silent load -- $(or $(ARGS),all)
+
 .PHONY: faults
 faults: node_modules/.package-lock.json ## 1,000 sessions cut and 50 processes killed under load; no write may run twice (ARGS="--seed 7": the same again)
 	@npm run --silent faults -- $(ARGS)

@@ -10,11 +10,12 @@ import { buildPrograms } from '../load/programs.ts';
 import { PROGRAMS } from './programs.ts';
 import type { Goal, Outcome, Scenario } from './scenario.ts';
 import { cancelStorm } from './scenarios/cancel-storm.ts';
+import { isolation } from './scenarios/isolation.ts';
 import { slowReaders } from './scenarios/slow-readers.ts';
 import { slowloris } from './scenarios/slowloris.ts';
 import { stalledReader } from './scenarios/stalled-reader.ts';
 
-const SCENARIOS: readonly Scenario[] = [stalledReader, slowReaders, cancelStorm, slowloris];
+const SCENARIOS: readonly Scenario[] = [stalledReader, slowReaders, cancelStorm, slowloris, isolation];
 
 const { values: flags } = parseArgs({
   options: {

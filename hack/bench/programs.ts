@@ -6,6 +6,7 @@ export const PROGRAMS = {
   gateway: GATEWAY,
   upstream: 'hack/bench/workers/upstream.ts',
   clients: 'hack/bench/workers/clients.ts',
+  crowd: 'hack/bench/workers/crowd.ts',
   dribblers: 'hack/bench/workers/dribblers.ts',
 } as const;
 

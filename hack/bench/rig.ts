@@ -19,6 +19,8 @@ export interface Bystander {
   readonly gateway: Worker<GatewayMethods>;
   readonly port: number;
   readonly ca: string;
+  /** By tunnel, of its agents. */
+  readonly tokens: ReadonlyMap<string, string>;
 }
 
 export interface Strangers {
@@ -39,13 +41,14 @@ export class Rig {
   /** Of the gateway. */
   readonly url: string;
   readonly #ca: string;
+  readonly #tokens: Bystander['tokens'];
   readonly #bench: Bench;
   readonly #clients: { stop(): Promise<void> }[] = [];
 
   private constructor(
     bench: Bench,
     { gateway, upstream, agent }: Pick<Rig, 'gateway' | 'upstream' | 'agent'>,
-    at: { gateway: Rig['upstreamAt']; upstream: Rig['upstreamAt'] },
+    at: { gateway: Rig['upstreamAt']; upstream: Rig['upstreamAt']; tokens: Bystander['tokens'] },
   ) {
     this.#bench = bench;
     this.gateway = gateway;
@@ -54,15 +57,16 @@ export class Rig {
     this.url = at.gateway.url;
     this.#ca = at.gateway.ca;
     this.upstreamAt = at.upstream;
+    this.#tokens = at.tokens;
   }
 
-  /** `spec`: of the ClusterTunnel. */
-  static async start(bench: Bench, spec: object = {}): Promise<Rig> {
+  /** `spec`: of the ClusterTunnel. `others`: of more, by name, whose agents are not started. */
+  static async start(bench: Bench, spec: object = {}, others: Readonly<Record<string, object>> = {}): Promise<Rig> {
     const { programs, folder } = bench;
     const gateway = startGateway(programs, 'gateway');
     const upstream = Worker.start<UpstreamMethods>(programs.upstream);
     try {
-      const { plan, ca, tokens } = await planGateway({ [TUNNEL]: spec });
+      const { plan, ca, tokens } = await planGateway({ ...others, [TUNNEL]: spec });
       const [port, upstreamAt] = await Promise.all([
         gateway.call('start', { plan }),
         upstream.call('start', undefined),
@@ -76,7 +80,7 @@ export class Rig {
         upstream: upstreamAt,
       });
       await agent.ready();
-      return new Rig(bench, { gateway, upstream, agent }, { gateway: { url, ca }, upstream: upstreamAt });
+      return new Rig(bench, { gateway, upstream, agent }, { gateway: { url, ca }, upstream: upstreamAt, tokens });
     } catch (error) {
       await Promise.all([gateway.stop(), upstream.stop()]);
       throw error;
@@ -92,23 +96,29 @@ export class Rig {
   }
 
   /** A process of strangers who hold connections of a gateway open. */
-  async dribblers({ gateway, port, ca }: Bystander = this.#own()): Promise<Strangers> {
+  async dribblers({ gateway, port, ca }: Bystander = this.own): Promise<Strangers> {
     const worker = Worker.start<DribblersMethods>(this.#bench.programs.dribblers);
     this.#clients.push(worker);
     await worker.call('aim', { port, ca });
     return { dribblers: worker, gateway };
   }
 
-  /** A second gateway, of nobody: what happens to it costs this machine as much. */
-  async bystander(): Promise<Bystander> {
-    const gateway = startGateway(this.#bench.programs, 'bystander');
-    this.#clients.push(gateway);
-    const { plan, ca } = await planGateway({});
-    return { gateway, port: await gateway.call('start', { plan }), ca };
+  /** What `stop` stops too. */
+  alsoStop(worker: { stop(): Promise<void> }): void {
+    this.#clients.push(worker);
   }
 
-  #own(): Bystander {
-    return { gateway: this.gateway, port: Number(new URL(this.url).port), ca: this.#ca };
+  /** A second gateway, of nobody: what happens to it costs this machine as much. */
+  async bystander(specs: Readonly<Record<string, object>> = {}): Promise<Bystander> {
+    const gateway = startGateway(this.#bench.programs, 'bystander');
+    this.#clients.push(gateway);
+    const { plan, ca, tokens } = await planGateway(specs);
+    return { gateway, port: await gateway.call('start', { plan }), ca, tokens };
+  }
+
+  /** The gateway of the one tunnel. */
+  get own(): Bystander {
+    return { gateway: this.gateway, port: Number(new URL(this.url).port), ca: this.#ca, tokens: this.#tokens };
   }
 
   async counts(gateway = this.gateway): Promise<GatewayCounts> {

@@ -7,10 +7,11 @@ import { REPOSITORY } from '../lab/paths.ts';
 import { elapsed } from '../lab/progress.ts';
 import { check, type Verdict } from '../load/check.ts';
 import { buildPrograms } from '../load/programs.ts';
+import { violationsText } from '../load/violations.ts';
 import { BREAKS, type Break } from './break.ts';
 import { type Options, readOptions, UsageError } from './options.ts';
 import { PROGRAMS } from './programs.ts';
-import { answersTable, type Figures, figuresOf, violationsText } from './report.ts';
+import { answersTable, type Figures, figuresOf } from './report.ts';
 import { Run } from './run.ts';
 import { validity } from './validity.ts';
 

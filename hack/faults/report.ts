@@ -1,10 +1,6 @@
 import { table } from '../lab/output.ts';
-import type { Verdict } from '../load/check.ts';
 import { faultsUnderPosts } from '../load/executions.ts';
 import { type Attempt, type History, isWrite } from '../load/history.ts';
-
-/** What of a rule's violations is shown. */
-const MOST_SHOWN = 10;
 
 /** Counts of a run; the last line of `--json` has them all. */
 export type Figures = Readonly<Record<string, number>>;
@@ -37,18 +33,6 @@ export function answersTable(attempts: readonly Attempt[]): string {
     ['what clients got', 'reads', 'writes'],
     ...rows.map(([name, { reads, writes }]) => [name, `${reads}`, `${writes}`]),
   ]);
-}
-
-/** What broke a rule, the first of it. */
-export function violationsText(verdicts: readonly Verdict[]): string {
-  return verdicts
-    .filter(({ violations }) => violations.length > 0)
-    .map(({ rule, violations }) => {
-      const shown = violations.slice(0, MOST_SHOWN).map((violation) => `    ${violation}`);
-      const rest = violations.length - shown.length;
-      return [`  VIOLATED: ${rule}`, ...shown, ...(rest > 0 ? [`    and ${rest} more`] : [])].join('\n');
-    })
-    .join('\n');
 }
 
 function outcomeOf({ end, status, answers, text, retryAfter }: Attempt): string {

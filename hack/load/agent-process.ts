@@ -4,10 +4,15 @@ import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { pathToFileURL } from 'node:url';
 import type { AgentState } from '../../agent/agent.ts';
 import { freePorts } from '../lab/cluster/ports.ts';
 import { lastLines } from '../lab/processes/last-lines.ts';
 import { until } from '../lab/until.ts';
+import type { Call, Reply } from './serve.ts';
+
+/** A full collection takes tenths of a second. */
+const HEAP_MS = 20_000;
 
 export interface AgentProcessOptions {
   /** The built program. */
@@ -21,6 +26,8 @@ export interface AgentProcessOptions {
   readonly accountToken?: string;
   /** More flags. */
   readonly flags?: readonly string[];
+  /** Built from workers/heap.ts: then it can be asked what its heap holds. */
+  readonly heapProgram?: string;
 }
 
 /** `clustertunnel agent` in a process of its own, beside an API server that is ours to play. */
@@ -41,7 +48,7 @@ export class AgentProcess {
 
   /** Resolves when its probe port answers. */
   static async start(options: AgentProcessOptions): Promise<AgentProcess> {
-    const { program, folder, tunnel, gateway, upstream, flags = [] } = options;
+    const { program, folder, tunnel, gateway, upstream, flags = [], heapProgram } = options;
     writePodFiles(options);
     const [opsPort = 0] = await freePorts(1);
     const logPath = join(folder, 'agent.log');
@@ -57,14 +64,16 @@ export class AgentProcess {
       '--ops-port',
       `${opsPort}`,
     ];
-    const child = spawn(process.execPath, [program, 'agent', ...own, ...flags], {
+    const preload = heapProgram === undefined ? [] : ['--import', pathToFileURL(heapProgram).href];
+    const child = spawn(process.execPath, [...preload, program, 'agent', ...own, ...flags], {
       env: {
         PATH: process.env['PATH'],
         CLUSTERTUNNEL_ROOT: folder,
         KUBERNETES_SERVICE_HOST: hostname,
         KUBERNETES_SERVICE_PORT: port,
       },
-      stdio: ['ignore', log, log],
+      stdio: ['ignore', log, log, ...(heapProgram === undefined ? [] : ['ipc' as const])],
+      serialization: 'advanced',
     });
     closeSync(log);
     const agent = new AgentProcess(child, opsPort, logPath);
@@ -99,6 +108,16 @@ export class AgentProcess {
   /** /metrics, in Prometheus' text format. */
   metrics(): Promise<string> {
     return this.#get('/metrics');
+  }
+
+  /** What its heap holds after a full collection, in bytes. @throws Error unless it was started with `heapProgram` */
+  async heldHeapBytes(): Promise<number> {
+    const call: Call = { id: 1, method: 'heap', argument: undefined };
+    const answered = once(this.#child, 'message', { signal: AbortSignal.timeout(HEAP_MS) });
+    this.#child.send(call);
+    const [{ result, error }] = (await answered) as [Reply];
+    if (typeof result !== 'number') throw new Error(`the agent's heap: ${error}`);
+    return result;
   }
 
   /** Resolves when it has a session. */

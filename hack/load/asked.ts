@@ -18,13 +18,16 @@ export interface Asked {
   readonly answerBytes: number;
   /** The answer does not say beforehand how long it is. */
   readonly isUnsized: boolean;
+  /** Between two chunks of the body of the answer; 0: as fast as they are taken. */
+  readonly dripMs: number;
   readonly isWatch: boolean;
 }
 
 /** The parameters of its query. A watch is one to the gateway too. */
 export function queryOf(asked: Asked): string {
-  const { id, attempt, tunnel, user, holdMs, requestBytes, answerBytes, isUnsized, isWatch } = asked;
-  const numbers = { attempt, hold: holdMs, request: requestBytes, answer: answerBytes, unsized: Number(isUnsized) };
+  const { id, attempt, tunnel, user, holdMs, requestBytes, answerBytes, isUnsized, dripMs, isWatch } = asked;
+  const sizes = { request: requestBytes, answer: answerBytes, unsized: Number(isUnsized) };
+  const numbers = { attempt, hold: holdMs, drip: dripMs, ...sizes };
   const query = new URLSearchParams({ id, tunnel, user });
   for (const [name, value] of Object.entries(numbers)) query.set(name, String(value));
   if (isWatch) query.set('watch', 'true');
@@ -45,6 +48,7 @@ export function askedOf(url: string): Asked | undefined {
     requestBytes: Number(query.get('request')),
     answerBytes: Number(query.get('answer')),
     isUnsized: query.get('unsized') === '1',
+    dripMs: Number(query.get('drip')),
     isWatch: query.get('watch') === 'true',
   };
 }

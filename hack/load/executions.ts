@@ -2,9 +2,9 @@ import type { Execution, Fault } from './history.ts';
 
 /** What the upstream writes down, as it happens. `key`: of one request that it received. */
 export type UpstreamLine =
-  | ({ readonly event: 'began'; readonly key: string } & Omit<Execution, 'body' | 'endedMs'>)
+  | ({ readonly event: 'began'; readonly key: string } & Omit<Execution, 'body' | 'endedMs' | 'isWhole'>)
   | { readonly event: 'body'; readonly key: string; readonly bytes: number; readonly isIntact: boolean }
-  | { readonly event: 'ended'; readonly key: string; readonly atMs: number };
+  | { readonly event: 'ended'; readonly key: string; readonly atMs: number; readonly isWhole: boolean };
 
 type Growing = { -readonly [Key in keyof Execution]: Execution[Key] };
 
@@ -14,13 +14,17 @@ export function executionsFrom(lines: readonly UpstreamLine[], faults: readonly 
   for (const line of lines) {
     if (line.event === 'began') {
       const { event: _event, key, ...rest } = line;
-      byKey.set(key, { ...rest, body: undefined, endedMs: undefined });
+      byKey.set(key, { ...rest, body: undefined, endedMs: undefined, isWhole: false });
       continue;
     }
     const execution = byKey.get(line.key);
     if (execution === undefined) continue;
-    if (line.event === 'body') execution.body = { bytes: line.bytes, isIntact: line.isIntact };
-    else execution.endedMs = line.atMs;
+    if (line.event === 'body') {
+      execution.body = { bytes: line.bytes, isIntact: line.isIntact };
+      continue;
+    }
+    execution.endedMs = line.atMs;
+    execution.isWhole = line.isWhole;
   }
   const kills = faults.filter(({ kind }) => kind === 'upstream').map(({ atMs }) => atMs);
   for (const execution of byKey.values()) {

@@ -44,6 +44,8 @@ export interface Execution {
   readonly body: { readonly bytes: number; readonly isIntact: boolean } | undefined;
   /** When its answer was complete or its connection closed; undefined: neither was seen. */
   readonly endedMs: number | undefined;
+  /** Its answer was handed over to the last byte. */
+  readonly isWhole: boolean;
 }
 
 /** Something that was broken on purpose. */

@@ -1,6 +1,6 @@
-import { readdirSync } from 'node:fs';
-import { mebibytes, residentBytes } from '../../demo/memory.ts';
+import { mebibytes } from '../../demo/memory.ts';
 import { until } from '../../lab/until.ts';
+import { agentFootprint, type Footprint, footprintOf } from '../../load/footprint.ts';
 import { Rig } from '../rig.ts';
 import { atMost, type Bench, type Outcome, type Scenario } from '../scenario.ts';
 
@@ -61,17 +61,6 @@ async function run(bench: Bench): Promise<Outcome> {
 
 const NAMES = ['gateway', 'agent'] as const;
 
-interface Footprint {
-  readonly bytes: number;
-  /** Without the connections to the API server that the agent keeps for later: as many as were ever needed at once. */
-  readonly descriptors: number;
-}
-
 async function footprint({ gateway, agent }: Rig): Promise<Record<(typeof NAMES)[number], Footprint>> {
-  const { upstreamConnections } = await agent.state();
-  const of = (pid: number, kept: number): Footprint => ({
-    bytes: residentBytes(pid) ?? Number.NaN,
-    descriptors: readdirSync(`/proc/${pid}/fd`).length - kept,
-  });
-  return { gateway: of(gateway.pid, 0), agent: of(agent.pid, upstreamConnections) };
+  return { gateway: footprintOf(gateway.pid), agent: agentFootprint(agent.pid, await agent.state()) };
 }

@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';
+import { Pace } from '../../load/client/pace.ts';
 import { PatternCheck } from '../../load/pattern.ts';
 import { serve } from '../../load/serve.ts';
 
@@ -43,10 +44,7 @@ let target: Target = { url: '', ca: '' };
 class Reader {
   readonly #reading: Reading;
   readonly #agent = new Agent({ ca: target.ca, keepAlive: true, maxSockets: 1 });
-  #bytesPerSecond: number;
-  #sinceMs = performance.now();
-  /** Taken since the pace was set. */
-  #pacedBytes = 0;
+  readonly #pace: Pace;
   #check = new PatternCheck();
   #doneBytes = 0;
   #isIntact = true;
@@ -54,11 +52,10 @@ class Reader {
   #error = '';
   #isStopped = false;
   #response: IncomingMessage | undefined;
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(reading: Reading) {
     this.#reading = reading;
-    this.#bytesPerSecond = reading.bytesPerSecond;
+    this.#pace = new Pace(reading.bytesPerSecond);
   }
 
   get state(): ReaderState {
@@ -82,15 +79,13 @@ class Reader {
   }
 
   set pace(bytesPerSecond: number) {
-    this.#bytesPerSecond = bytesPerSecond;
-    this.#sinceMs = performance.now();
-    this.#pacedBytes = 0;
-    this.#regulate();
+    this.#pace.change(bytesPerSecond);
+    if (this.#response !== undefined) this.#pace.regulate(this.#response);
   }
 
   stop(): void {
     this.#isStopped = true;
-    clearTimeout(this.#timer);
+    this.#pace.stop();
     this.#response?.destroy();
     this.#agent.destroy();
   }
@@ -101,14 +96,13 @@ class Reader {
     if (response.statusCode !== 200) this.#error ||= `status ${response.statusCode}`;
     response.on('data', (chunk: Buffer) => {
       this.#check.feed(chunk);
-      this.#pacedBytes += chunk.length;
-      this.#regulate();
+      this.#pace.took(chunk.length, response);
     });
     response.once('end', () => this.#ended());
     response.on('error', (error) => {
       if (!this.#isStopped) this.#error ||= error.message;
     });
-    this.#regulate();
+    this.#pace.regulate(response);
   }
 
   #ended(): void {
@@ -117,19 +111,6 @@ class Reader {
     this.#isIntact &&= this.#check.isIntact;
     this.#check = new PatternCheck();
     if (this.#reading.isRepeated && !this.#isStopped) this.ask().catch(() => {}); // kept in #error
-  }
-
-  /** Pauses a reader that is ahead of its pace until it is not. */
-  #regulate(): void {
-    clearTimeout(this.#timer);
-    const response = this.#response;
-    if (response === undefined) return;
-    const rate = this.#bytesPerSecond / 1_000;
-    const aheadMs =
-      rate === 0 ? Number.POSITIVE_INFINITY : this.#pacedBytes / rate - (performance.now() - this.#sinceMs);
-    if (aheadMs <= 0) return void response.resume();
-    response.pause();
-    if (Number.isFinite(aheadMs)) this.#timer = setTimeout(() => this.#regulate(), Math.max(10, aheadMs));
   }
 }
 

@@ -13,6 +13,10 @@ export interface Call {
   readonly isSized: boolean;
   /** Where in the pattern the answer begins. */
   readonly answerOffset: number;
+  /** How fast its client takes the answer, in bytes; as fast as it comes unless told. */
+  readonly bytesPerSecond?: number;
+  /** The head of the answer has come. */
+  readonly onHead?: () => void;
 }
 
 /** What came of it. */

@@ -11,6 +11,12 @@ export interface Operation {
   readonly pauseMs: number;
   readonly isSized: boolean;
   readonly isWatch: boolean;
+  /** Of something else than configmaps, without a query. */
+  readonly path?: string;
+  /** Between two chunks of the body of the answer; none unless told. */
+  readonly dripMs?: number;
+  /** How fast its user takes the answer; as fast as it comes unless told. */
+  readonly bytesPerSecond?: number;
 }
 
 /** Each below its percentage: two thirds change something, as no cluster sees it and as a fault finds most to break. */

@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:https';
 import { type Call, type Door, type GivenUp, headersOf, type Seen } from './call.ts';
+import { Pace } from './pace.ts';
 import { Seeing } from './seeing.ts';
 import { send } from './send.ts';
 
@@ -15,8 +16,9 @@ export class Http1Door implements Door {
   }
 
   ask(call: Call, signal: AbortSignal): Promise<Seen> {
-    const { method, path, answerOffset } = call;
+    const { method, path, answerOffset, bytesPerSecond = Number.POSITIVE_INFINITY } = call;
     const seeing = new Seeing(answerOffset);
+    const pace = new Pace(bytesPerSecond);
     return new Promise((resolve) => {
       let isWhole = false;
       let isRefused = false;
@@ -28,7 +30,11 @@ export class Http1Door implements Door {
       });
       outgoing.once('response', (response) => {
         seeing.head(response.statusCode ?? 0, response.headers);
-        response.on('data', (chunk: Buffer) => seeing.data(chunk));
+        call.onHead?.();
+        response.on('data', (chunk: Buffer) => {
+          seeing.data(chunk);
+          pace.took(chunk.length, response);
+        });
         response.on('error', () => {}); // 'close' without an end says it
         response.once('end', () => {
           isWhole = response.complete;
@@ -37,6 +43,7 @@ export class Http1Door implements Door {
       // Comes after 'end', whatever happened.
       outgoing.once('close', () => {
         signal.removeEventListener('abort', giveUp);
+        pace.stop();
         if (isWhole) resolve(seeing.as('whole'));
         else if (signal.aborted) resolve(seeing.as(signal.reason as GivenUp));
         else if (seeing.hasHead) resolve(seeing.as('cut'));

@@ -1,5 +1,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { type Call, type Door, type GivenUp, headersOf, type Seen } from './call.ts';
+import { Pace } from './pace.ts';
 import { Seeing } from './seeing.ts';
 import { send } from './send.ts';
 
@@ -16,8 +17,9 @@ export class Http2Door implements Door {
   }
 
   ask(call: Call, signal: AbortSignal): Promise<Seen> {
-    const { method, path, answerOffset } = call;
+    const { method, path, answerOffset, bytesPerSecond = Number.POSITIVE_INFINITY } = call;
     const seeing = new Seeing(answerOffset);
+    const pace = new Pace(bytesPerSecond);
     const connection = this.#connected();
     const stream = connection.request(
       { ':method': method, ':path': `${this.#url.pathname}${path}`, ...headersOf(call) },
@@ -31,8 +33,14 @@ export class Http2Door implements Door {
       stream.on('error', (error: NodeJS.ErrnoException) => {
         isRefused ||= error.code === 'ECONNREFUSED';
       });
-      stream.once('response', (headers) => seeing.head(Number(headers[':status']), headers));
-      stream.on('data', (chunk: Buffer) => seeing.data(chunk));
+      stream.once('response', (headers) => {
+        seeing.head(Number(headers[':status']), headers);
+        call.onHead?.();
+      });
+      stream.on('data', (chunk: Buffer) => {
+        seeing.data(chunk);
+        pace.took(chunk.length, stream);
+      });
       // Node says 'end' after a reset too.
       stream.once('end', () => {
         const isEnded = stream.rstCode === constants.NGHTTP2_NO_ERROR && !stream.aborted;
@@ -40,6 +48,7 @@ export class Http2Door implements Door {
       });
       stream.once('close', () => {
         signal.removeEventListener('abort', giveUp);
+        pace.stop();
         if (isWhole) resolve(seeing.as('whole'));
         else if (signal.aborted) resolve(seeing.as(signal.reason as GivenUp));
         else if (seeing.hasHead) resolve(seeing.as('cut'));

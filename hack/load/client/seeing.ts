@@ -19,6 +19,11 @@ export class Seeing {
     this.#check = new PatternCheck(answerOffset);
   }
 
+  /** undefined: no head came. */
+  get status(): number | undefined {
+    return this.#status;
+  }
+
   get hasHead(): boolean {
     return this.#status !== undefined;
   }

@@ -1,17 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import { type Random, seeded, seedOf } from '../../fuzz/random.ts';
 import { pause } from '../../lab/pause.ts';
-import { type Asked, bodyOffset, queryOf } from '../asked.ts';
+import type { Asked } from '../asked.ts';
 import { type Attempt, isWrite } from '../history.ts';
-import { monotonicMs } from '../monotonic.ts';
-import { pattern } from '../pattern.ts';
 import { repeatAfterMs } from '../repeat.ts';
-import type { Call, Door, GivenUp } from './call.ts';
+import { attempt } from './attempt.ts';
+import type { Door, GivenUp } from './call.ts';
 import { drawOperation, type Operation, WATCH } from './draw.ts';
 
-const COLLECTION = '/api/v1/namespaces/load/configmaps';
-/** Longer than any deadline of the gateway: what takes so long hangs. */
-const HANG_MS = 45_000;
 /** Watches are left after so long, at most. */
 const WATCH_MS = 6_000;
 const THINK_MS = 30;
@@ -106,21 +102,12 @@ export class Users {
     const { tunnel, door } = this.#options;
     this.#sent += 1;
     const user = `${door.protocol === 'h2' ? 'h2' : 'h1'}-${tunnel}-${at}`;
-    const shape = { holdMs, requestBytes, answerBytes, isUnsized, isWatch };
+    const shape = { holdMs, requestBytes, answerBytes, isUnsized, dripMs: 0, isWatch };
     return { id: `${user}-${this.#sent}`, attempt: 1, tunnel, user, ...shape };
   }
 
-  async #attempt(operation: Operation, asked: Asked, givingUp: AbortController): Promise<Attempt> {
-    const { door, record } = this.#options;
-    const { method } = operation;
-    const startedMs = monotonicMs();
-    const timer = setTimeout(() => givingUp.abort('hung' satisfies GivenUp), HANG_MS);
-    const seen = await door.ask(callOf(operation, asked), givingUp.signal);
-    clearTimeout(timer);
-    const { protocol } = door;
-    const attempt: Attempt = { ...asked, ...seen, method, protocol, startedMs, endedMs: monotonicMs() };
-    record(attempt);
-    return attempt;
+  #attempt(operation: Operation, asked: Asked, givingUp: AbortController): Promise<Attempt> {
+    return attempt(this.#options, { operation, asked, givingUp });
   }
 }
 
@@ -129,23 +116,4 @@ function leavingAfter(leavingMs: number | undefined): AbortController {
   const leaving = new AbortController();
   if (leavingMs !== undefined) setTimeout(() => leaving.abort('left' satisfies GivenUp), leavingMs);
   return leaving;
-}
-
-function callOf({ method, parts, pauseMs, isSized, isWatch }: Operation, asked: Asked): Call {
-  const isOfOne = method !== 'POST' && !isWatch;
-  return {
-    method,
-    path: `${COLLECTION}${isOfOne ? `/${asked.id}` : ''}?${queryOf(asked)}`,
-    user: asked.user,
-    parts: partsOf(pattern(bodyOffset(asked, 'request'), asked.requestBytes), parts),
-    pauseMs,
-    isSized,
-    answerOffset: bodyOffset(asked, 'answer'),
-  };
-}
-
-function partsOf(body: Buffer, count: number): Buffer[] {
-  const bytes = Math.ceil(body.length / count);
-  const starts = Array.from({ length: count }, (_, at) => at * bytes);
-  return starts.map((start) => body.subarray(start, start + bytes)).filter(({ length }) => length > 0);
 }

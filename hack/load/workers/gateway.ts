@@ -5,6 +5,7 @@ import type { TunnelView } from '../../../operator/gateway/sessions/tunnels.ts';
 import { systemClock } from '../../../process/clock.ts';
 import { createLogger } from '../../../process/log.ts';
 import type { GatewayPlan } from '../gateway-plan.ts';
+import { heldHeapBytes } from '../heap.ts';
 import { serve } from '../serve.ts';
 
 /** The operator's gateway with a hub that says yes: a bearer token is the name of its user, and every user may do everything. */
@@ -52,6 +53,8 @@ const methods = {
   },
 
   counts: () => gateway?.counts(),
+
+  heap: () => heldHeapBytes(),
 };
 
 export type GatewayMethods = typeof methods;

@@ -10,6 +10,7 @@ const ASKED: Asked = {
   requestBytes: 5_000,
   answerBytes: 70_000,
   isUnsized: true,
+  dripMs: 7,
   isWatch: true,
 };
 

@@ -12,6 +12,7 @@ const ASKED: Asked = {
   requestBytes: 10,
   answerBytes: 20,
   isUnsized: true,
+  dripMs: 0,
   isWatch: false,
 };
 
@@ -65,6 +66,7 @@ function execution(changes: Partial<Execution> = {}): Execution {
     beganMs: 1,
     body: { bytes: 10, isIntact: true },
     endedMs: 4,
+    isWhole: true,
     ...changes,
   };
 }

@@ -30,12 +30,12 @@ describe('hack/load/executions', () => {
       began('1', 10),
       began('2', 11),
       { event: 'body', key: '1', bytes: 5, isIntact: true },
-      { event: 'ended', key: '1', atMs: 30 },
+      { event: 'ended', key: '1', atMs: 30, isWhole: true },
     ];
     const [first, second] = executionsFrom(lines, []);
-    expect(first).to.include({ id: '1', beganMs: 10, endedMs: 30 });
+    expect(first).to.include({ id: '1', beganMs: 10, endedMs: 30, isWhole: true });
     expect(first?.body).to.deep.equal({ bytes: 5, isIntact: true });
-    expect(second).to.include({ id: '2', body: undefined, endedMs: undefined });
+    expect(second).to.include({ id: '2', body: undefined, endedMs: undefined, isWhole: false });
   });
 
   it('ends what a killed upstream had begun when it was killed', () => {
@@ -46,9 +46,9 @@ describe('hack/load/executions', () => {
   it('counts the faults that hit a POST through their agent between its head and its answer', () => {
     const lines: UpstreamLine[] = [
       began('post', 10),
-      { event: 'ended', key: 'post', atMs: 20 },
+      { event: 'ended', key: 'post', atMs: 20, isWhole: true },
       began('get', 30, { method: 'GET' }),
-      { event: 'ended', key: 'get', atMs: 40 },
+      { event: 'ended', key: 'get', atMs: 40, isWhole: true },
     ];
     const executions = executionsFrom(lines, []);
     const hits = (...faults: Fault[]) => faultsUnderPosts(executions, faults).map(({ atMs }) => atMs);
