@@ -21,6 +21,7 @@ import { LongStreams } from './front/long-streams.ts';
 import { type ServingCertificate, startServer } from './front/server.ts';
 import type { TunnelError } from './front/tunnel-error.ts';
 import { UsableTunnels } from './front/usable-tunnels.ts';
+import { Ways } from './health/ways.ts';
 import { type InForce, inForce } from './in-force.ts';
 import type { FindAgentKey } from './sessions/agent-token.ts';
 import { BudgetShares } from './sessions/budget-shares.ts';
@@ -86,14 +87,14 @@ export interface Gateway {
 /** The exposed half of the operator: clients on one side, agents on the other. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { clock, random, log, tunnels, certificate, host, port, externalUrl, allowedOrigins = [] } = options;
-  const { budget, cache, registry, breaker, admission, unsettled, hub } = innerParts(options);
+  const { budget, cache, registry, breaker, ways, admission, unsettled, hub } = innerParts(options);
   const certificates = new CertificateLogins(clock);
   const gate = gateFor(options, certificates);
   const usable = new UsableTunnels({ gate, tunnels, clock });
   const clusters = new Clusters({ gate, usable, registry, externalUrl, allowedOrigins });
   const longStreams = new LongStreams({ clock, random, log });
   const rates = new Rates({ clock, perUser: options.userRate });
-  const parts = { admission, rates, unsettled, replays: new Replays(), breaker, cache, longStreams };
+  const parts = { admission, rates, unsettled, replays: new Replays(), breaker, ways, cache, longStreams };
   const forwarder = new Forwarder({ ...parts, clock, random, log });
   const onRefused = ({ code }: TunnelError) => options.onRefused?.(code);
   const handler = new Handler({ gate, clusters, forwarder, onRefused, clock, log });
@@ -113,8 +114,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     port: server.port,
     facts: (tunnel) => {
-      const circuit = breaker.facts(tunnel);
-      return { ...registry.facts(tunnel), ...(circuit === undefined ? {} : { circuit }) };
+      const [circuit, way] = [breaker.facts(tunnel), ways.facts(tunnel)];
+      const known = { ...(circuit === undefined ? {} : { circuit }), ...(way === undefined ? {} : { way }) };
+      return { ...registry.facts(tunnel), ...known };
     },
     counts,
     inForce: () => inForce(tunnels, registry),
@@ -125,6 +127,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       tunnelChanged(name, view, { hub, admission, registry });
       longStreams.tunnelChanged(name, view);
       breaker.tunnelChanged(name);
+      ways.tunnelChanged(name);
       cache.tunnelChanged(name, view);
     },
     setCertificate: (next) => server.setCertificate(next),
@@ -138,24 +141,29 @@ function innerParts(options: GatewayOptions) {
   const { clock, random, tunnels, maxBufferBytes } = options;
   const budget = new Budget(maxBufferBytes);
   const cache = new Cache(clock, maxBufferBytes);
-  const registry = registryFor(options, cache);
+  const registry = registryFor(options, (tunnel) => {
+    cache.forget(tunnel);
+    ways.forget(tunnel);
+  });
   const breaker = breakerFor(options, registry, (tunnel) => admission.changed(tunnel));
   const admission: Admission = new Admission({ registry, tunnels, budget, breaker, clock, random });
+  const ways: Ways = waysFor(options, { registry, breaker, admission });
   budget.onFreed = () => admission.freed();
   const unsettled = new Unsettled(clock);
   const onRoom = (tunnel: string) => {
     admission.changed(tunnel);
     breaker.roomCame(tunnel);
+    ways.roomCame(tunnel);
   };
   const hub = new Hub({ ...options, registry, unsettled, budgets: new BudgetShares(budget), onRoom });
-  return { budget, cache, registry, breaker, admission, unsettled, hub };
+  return { budget, cache, registry, breaker, ways, admission, unsettled, hub };
 }
 
-/** What is remembered of a tunnel goes with its last session. */
-function registryFor({ clock, onTunnelChange }: GatewayOptions, cache: Cache): Registry {
+/** `forget`: what is remembered of a tunnel goes with its last session. */
+function registryFor({ clock, onTunnelChange }: GatewayOptions, forget: (tunnel: string) => void): Registry {
   const registry: Registry = new Registry(clock, (tunnel) => {
     // Whoever comes next may be in front of another API server.
-    if (registry.facts(tunnel).links.length === 0) cache.forget(tunnel);
+    if (registry.facts(tunnel).links.length === 0) forget(tunnel);
     onTunnelChange(tunnel);
   });
   return registry;
@@ -171,6 +179,23 @@ function breakerFor(options: GatewayOptions, registry: Registry, wake: (tunnel: 
       queueMicrotask(() => wake(tunnel));
       options.onTunnelChange(tunnel);
     },
+  });
+}
+
+interface Watched {
+  readonly registry: Registry;
+  readonly breaker: Breaker;
+  readonly admission: Admission;
+}
+
+function waysFor(options: GatewayOptions, { registry, breaker, admission }: Watched): Ways {
+  return new Ways({
+    ...options,
+    isConnected: (tunnel) => registry.facts(tunnel).links.some(({ session }) => session.isOpen),
+    isAwaited: (tunnel) => admission.isAwaited(tunnel),
+    isCircuitOpen: (tunnel) => breaker.state(tunnel) !== 'closed',
+    ask: (view, timeoutMs, hear) => probeThrough(registry.facts(view.name).links, view, timeoutMs, hear),
+    onChange: options.onTunnelChange,
   });
 }
 

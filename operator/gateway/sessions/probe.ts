@@ -3,7 +3,7 @@ import { newTraceId } from '../../../process/trace.ts';
 import { ErrorCode } from '../../../tunnel/wire/codes.ts';
 import type { RequestHead } from '../../../tunnel/wire/head.ts';
 import { choose } from './choose.ts';
-import { type Outcome, overheard } from './overheard.ts';
+import { type Hear, overheard } from './overheard.ts';
 import type { AgentLink } from './registry.ts';
 import type { TunnelView } from './tunnels.ts';
 
@@ -15,7 +15,7 @@ export function probeThrough(
   links: readonly AgentLink[],
   { settings }: Pick<TunnelView, 'settings'>,
   timeoutMs: number,
-  hear: (outcome: Outcome) => void,
+  hear: Hear,
 ): boolean {
   const identity = settings.access.mode === 'Agent' ? undefined : { user: PROBE_USER, uid: '', groups: [] };
   const head: RequestHead = {
