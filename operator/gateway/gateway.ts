@@ -21,7 +21,8 @@ import { LongStreams } from './front/long-streams.ts';
 import { type ServingCertificate, startServer } from './front/server.ts';
 import type { TunnelError } from './front/tunnel-error.ts';
 import { UsableTunnels } from './front/usable-tunnels.ts';
-import { Ways } from './health/ways.ts';
+import { type HealthSample, healthSample } from './health/samples.ts';
+import { type LookCounts, Ways } from './health/ways.ts';
 import { type InForce, inForce } from './in-force.ts';
 import type { FindAgentKey } from './sessions/agent-token.ts';
 import { BudgetShares } from './sessions/budget-shares.ts';
@@ -75,6 +76,10 @@ export interface Gateway {
   cached(): CacheCounts;
   /** Of every tunnel. */
   circuits(): CircuitSample[];
+  /** Of every tunnel whose agents have said something. */
+  healthSamples(): HealthSample[];
+  /** How this gateway's looks at the ways ended. */
+  looks(): LookCounts;
   /** A tunnel's spec changed: running agents are told. */
   tunnelChanged(tunnel: string): void;
   setCertificate(certificate: ServingCertificate): void;
@@ -122,6 +127,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     inForce: () => inForce(tunnels, registry),
     cached: () => cache.counts,
     circuits: () => tunnels.list().map(({ name }) => breaker.sample(name)),
+    healthSamples: () => tunnels.list().flatMap(({ name }) => healthSample(name, registry.facts(name).links) ?? []),
+    looks: () => ways.counts,
     tunnelChanged: (name) => {
       const view = tunnels.get(name);
       tunnelChanged(name, view, { hub, admission, registry });

@@ -1,5 +1,6 @@
 import type { AdmissionSettings } from '../../crds/admission-settings.ts';
 import type { AgentSettings } from '../../crds/agent-settings.ts';
+import type { HealthSettings } from '../../crds/health.ts';
 import type { SessionSettings } from '../../tunnel/session/settings.ts';
 import type { Slots } from '../../tunnel/wire/documents.ts';
 import type { Registry } from './sessions/registry.ts';
@@ -12,6 +13,7 @@ export interface InForce {
   readonly generation: number;
   readonly admission: AdmissionSettings | undefined;
   readonly timeouts: AgentSettings['timeouts'];
+  readonly health: HealthSettings | undefined;
   readonly sessions: readonly {
     readonly streams: number;
     readonly settings: SessionSettings;
@@ -21,10 +23,10 @@ export interface InForce {
 
 /** The bounds of every tunnel, for /debug/state. */
 export function inForce(tunnels: Tunnels, registry: Registry): InForce[] {
-  return tunnels.list().map(({ name, admission, settings: { generation, timeouts } }) => {
+  return tunnels.list().map(({ name, admission, health, settings: { generation, timeouts } }) => {
     const sessions = registry.facts(name).links.map(({ session: { session, workers } }) => {
       return { streams: session.streams.size, settings: session.settings, workers };
     });
-    return { name, generation, admission, timeouts, sessions };
+    return { name, generation, admission, timeouts, health, sessions };
   });
 }

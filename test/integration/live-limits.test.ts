@@ -15,7 +15,12 @@ interface Edit {
   readonly field: string;
   readonly spec: SpecInput;
   /** Of the operator's /debug/state. */
-  readonly gateway?: { readonly admission?: object; readonly timeouts?: object; readonly session?: object };
+  readonly gateway?: {
+    readonly admission?: object;
+    readonly timeouts?: object;
+    readonly health?: object;
+    readonly session?: object;
+  };
   /** Of the agent's. */
   readonly agent?: object;
 }
@@ -68,7 +73,12 @@ const EDITS: readonly Edit[] = [
     spec: { compression: { mode: 'Off', minBytes: '32Ki' } },
     agent: { compression: { mode: 'Off', minBytes: 32 * 1024 } },
   },
-  { field: 'health.interval', spec: { health: { interval: '2s' } }, agent: { health: { intervalMs: 2_000 } } },
+  {
+    field: 'health',
+    spec: { health: { interval: '2s', timeout: '700ms', failureThreshold: 5 } },
+    gateway: { health: { intervalMs: 2_000, timeoutMs: 700, failureThreshold: 5 } },
+    agent: { health: { intervalMs: 2_000 } },
+  },
 ];
 
 describePlayed('live limits', {}, (target) => {

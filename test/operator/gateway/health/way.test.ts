@@ -20,8 +20,8 @@ const FULL: Look = { kind: 'saturated' };
 const failed = (detail = 'refused'): Look => ({ kind: 'failed', detail });
 
 /** One look a second from 1 s on. */
-const after = (...looks: Look[]): Way => looks.reduce((way, look, at) => looked(way, look, (at + 1) * 1_000), UNSEEN);
-const stateAfter = (...looks: Look[]) => wayState(after(...looks), HEALTH);
+const wayOf = (...looks: Look[]): Way => looks.reduce((way, look, at) => looked(way, look, (at + 1) * 1_000), UNSEEN);
+const stateOf = (...looks: Look[]) => wayState(wayOf(...looks), HEALTH);
 
 describe('operator/gateway/health/way', () => {
   for (const [what, looks, state] of [
@@ -37,22 +37,22 @@ describe('operator/gateway/health/way', () => {
     ['two failures between full pools', [REACHED, failed(), FULL, failed()], 'saturated'],
     ['a third failure, however full the pool was between', [REACHED, failed(), FULL, failed(), failed()], 'failing'],
   ] as readonly [string, Look[], string][]) {
-    it(`after ${what} it is ${state}`, () => expect(stateAfter(...looks)).to.equal(state));
+    it(`after ${what} it is ${state}`, () => expect(stateOf(...looks)).to.equal(state));
   }
 
   it('follows a threshold that changes', () => {
-    const way = after(REACHED, failed());
+    const way = wayOf(REACHED, failed());
     expect([1, 2].map((failureThreshold) => wayState(way, { failureThreshold }))).to.deep.equal(['failing', 'open']);
   });
 
   it('is as old as its last success while open, as the last look otherwise; and says the last failure', () => {
-    expect(wayFacts(after(REACHED, failed()), HEALTH)).to.include({ state: 'open', atMs: 1_000 });
-    const facts = wayFacts(after(REACHED, failed('a'), failed('b'), failed('c')), HEALTH);
+    expect(wayFacts(wayOf(REACHED, failed()), HEALTH)).to.include({ state: 'open', atMs: 1_000 });
+    const facts = wayFacts(wayOf(REACHED, failed('a'), failed('b'), failed('c')), HEALTH);
     expect(facts).to.deep.equal({ state: 'failing', atMs: 4_000, detail: 'c' });
   });
 
   it('needs no probe for an interval after a success', () => {
-    const spared = (nowMs: number) => sparedMs(after(REACHED, failed()), { intervalMs: 10_000 }, nowMs);
+    const spared = (nowMs: number) => sparedMs(wayOf(REACHED, failed()), { intervalMs: 10_000 }, nowMs);
     expect([2_000, 10_999, 11_000, 60_000].map(spared)).to.deep.equal([9_000, 1, 0, 0]);
     expect(sparedMs(UNSEEN, { intervalMs: 10_000 }, 5)).to.equal(0);
   });
@@ -88,7 +88,7 @@ describe('operator/gateway/health/way', () => {
       fc.property(fc.array(look), (looks) => {
         const sinceSuccess = looks.slice(looks.lastIndexOf(REACHED) + 1);
         const failures = sinceSuccess.filter(({ kind }) => kind === 'failed').length;
-        const isFailing = stateAfter(...looks) === 'failing';
+        const isFailing = stateOf(...looks) === 'failing';
         expect(isFailing).to.equal(failures >= HEALTH.failureThreshold && looks.at(-1)?.kind === 'failed');
       }),
     );
