@@ -9,6 +9,8 @@ import { isSameStatus } from './status.ts';
 
 /** Worth a warning whatever the status. */
 const WARNINGS: readonly string[] = [Reason.LowDisk, Reason.Flapping];
+/** What comes and goes with a connection. */
+const OF_CONNECTION: readonly string[] = ['Ready', 'AgentAvailable', 'Connected', 'UpstreamHealthy'];
 
 export interface ReportDeps {
   /** Of the hub. */
@@ -25,9 +27,10 @@ export async function report(deps: ReportDeps, tunnel: ClusterTunnel, status: St
   const previous = tunnel.status;
   if (isSameStatus(previous, status)) return;
   await applyStatus(deps.client, tunnel.metadata, status, signal);
-  if (areFlapping(previous, status)) return;
   const [before, now] = [previous?.conditions ?? [], status.conditions ?? []];
+  const isFlapping = areFlapping(previous, status);
   for (const condition of [...changedConditions(before, now), ...turnedTo(WARNINGS, before, now)]) {
+    if (isFlapping && OF_CONNECTION.includes(condition.type)) continue;
     deps.record(tunnel, eventOf(condition));
   }
 }

@@ -3,11 +3,12 @@ import type { ClusterTunnel, Status } from '../../../../crds/types.ts';
 import { type ReportDeps, report } from '../../../../operator/controller/status/report.ts';
 import { statusOf } from '../../../../operator/controller/status/status.ts';
 import type { KubeClient } from '../../../../operator/kube/client.ts';
-import { observation } from './observation.ts';
+import { observation, specOf } from './observation.ts';
 
 const NOW = new Date('2026-01-01T00:00:00Z');
 const sessions = observation().sessions;
 const FULL = observation({ sessions: { ...sessions, freeDisk: { agent: 'a', bytes: 1_000 } } });
+const MANUAL = specOf({ agent: { placement: 'Manual' } });
 const AWAY = observation({ sessions: { liveSessions: 0, gateways: 0, agents: [] } });
 
 describe('operator/controller/status/report', () => {
@@ -42,5 +43,7 @@ describe('operator/controller/status/report', () => {
     });
     expect(await events(flapping, away)).to.deep.equal([]);
     expect(await events(away, well)).to.include('Normal/SessionOpen');
+    const keyless = statusOf({ ...AWAY, isFlapping: true, hasKey: false, spec: MANUAL }, flapping, NOW);
+    expect(await events(flapping, keyless)).to.deep.equal(['Warning/ManifestNotApplied']);
   });
 });
