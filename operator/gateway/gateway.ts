@@ -22,12 +22,12 @@ import { type ServingCertificate, startServer } from './front/server.ts';
 import type { TunnelError } from './front/tunnel-error.ts';
 import { UsableTunnels } from './front/usable-tunnels.ts';
 import { type HealthSample, healthSample } from './health/samples.ts';
-import { type LookCounts, Ways } from './health/ways.ts';
+import { type AskThrough, type LookCounts, Ways } from './health/ways.ts';
 import { type InForce, inForce } from './in-force.ts';
 import type { FindAgentKey } from './sessions/agent-token.ts';
 import { BudgetShares } from './sessions/budget-shares.ts';
 import { Hub } from './sessions/hub.ts';
-import { probeThrough } from './sessions/probe.ts';
+import { oneProbeEach } from './sessions/probe.ts';
 import { Registry, type TunnelFacts } from './sessions/registry.ts';
 import type { Tunnels, TunnelView } from './sessions/tunnels.ts';
 import { Unsettled } from './sessions/unsettled.ts';
@@ -152,9 +152,10 @@ function innerParts(options: GatewayOptions) {
     cache.forget(tunnel);
     ways.forget(tunnel);
   });
-  const breaker = breakerFor(options, registry, (tunnel) => admission.changed(tunnel));
+  const ask = oneProbeEach((tunnel) => registry.facts(tunnel).links);
+  const breaker = breakerFor(options, ask, (tunnel) => admission.changed(tunnel));
   const admission: Admission = new Admission({ registry, tunnels, budget, breaker, clock, random });
-  const ways: Ways = waysFor(options, { registry, breaker, admission });
+  const ways: Ways = waysFor(options, { registry, breaker, admission, ask });
   budget.onFreed = () => admission.freed();
   const unsettled = new Unsettled(clock);
   const onRoom = (tunnel: string) => {
@@ -177,10 +178,10 @@ function registryFor({ clock, onTunnelChange }: GatewayOptions, forget: (tunnel:
 }
 
 /** `wake`: who waits for this tunnel is told. */
-function breakerFor(options: GatewayOptions, registry: Registry, wake: (tunnel: string) => void): Breaker {
+function breakerFor(options: GatewayOptions, ask: AskThrough, wake: (tunnel: string) => void): Breaker {
   return new Breaker({
     ...options,
-    ask: (view, timeoutMs, hear) => probeThrough(registry.facts(view.name).links, view, timeoutMs, hear),
+    ask,
     onChange: (tunnel) => {
       // Not from inside the event that told of it.
       queueMicrotask(() => wake(tunnel));
@@ -193,15 +194,16 @@ interface Watched {
   readonly registry: Registry;
   readonly breaker: Breaker;
   readonly admission: Admission;
+  readonly ask: AskThrough;
 }
 
-function waysFor(options: GatewayOptions, { registry, breaker, admission }: Watched): Ways {
+function waysFor(options: GatewayOptions, { registry, breaker, admission, ask }: Watched): Ways {
   return new Ways({
     ...options,
     isConnected: (tunnel) => registry.facts(tunnel).links.some(({ session }) => session.isOpen),
     isAwaited: (tunnel) => admission.isAwaited(tunnel),
     isCircuitOpen: (tunnel) => breaker.state(tunnel) !== 'closed',
-    ask: (view, timeoutMs, hear) => probeThrough(registry.facts(view.name).links, view, timeoutMs, hear),
+    ask,
     onChange: options.onTunnelChange,
   });
 }

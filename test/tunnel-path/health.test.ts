@@ -1,10 +1,13 @@
 import { expect } from 'chai';
+import { DEFAULT_CIRCUIT_BREAKER } from '../../crds/circuit-breaker.ts';
 import type { HealthSettings } from '../../crds/health.ts';
 import { type Client, whole } from '../support/gateway-fixture.ts';
 import { until } from '../support/turns.ts';
 import { identityIn, WholePath } from './whole-path.ts';
 
 const PODS = '/clusters/c1/api/v1/namespaces/default/pods';
+/** A circuit that is half open waits so long for a user's read, then it asks by itself. */
+const ASK_AFTER_MS = 1_000;
 /** As many as the tunnel of the fixture lets one agent have. */
 const WORKERS = 64;
 const HEALTH: HealthSettings = { intervalMs: 10_000, timeoutMs: 5_000, failureThreshold: 3 };
@@ -88,6 +91,26 @@ describe('tunnel-path/health', function () {
     path.gateway.clock.advance(HEALTH.intervalMs);
     await until(() => way()?.state === 'open');
     expect(probes()).to.equal(2);
+  });
+
+  it('has one probe at a time, though the circuit breaker wants one too', async () => {
+    path.upstream.answer = () => {};
+    watch({ timeoutMs: 15_000 });
+    await until(() => path.agent.busy === 1);
+    path.agent.upstream.reconfigure({ ca: path.gateway.ca });
+    for (let at = 0; at < DEFAULT_CIRCUIT_BREAKER.failureThreshold; at++)
+      expect((await whole(client, { path: PODS, method: 'POST', body: '{}' })).status).to.equal(503);
+    path.agent.upstream.reconfigure({ ca: path.upstream.ca });
+    path.gateway.clock.advance(DEFAULT_CIRCUIT_BREAKER.openMs + ASK_AFTER_MS);
+    expect([path.gateway.counts.streams, path.agent.busy, probes()]).to.deep.equal([1, 1, 1]);
+    path.upstream.answer = (_, response) => response.end('{}');
+    path.gateway.clock.advance(15_000);
+    await until(() => path.agent.busy === 0);
+    const circuit = () => path.gateway.gateway.circuits().find(({ tunnel }) => tunnel === 'c1')?.state;
+    await until(() => {
+      path.gateway.clock.advance(ASK_AFTER_MS / 10);
+      return circuit() === 'closed';
+    });
   });
 
   it('follows a spec that changes, and cuts nothing for it', async () => {

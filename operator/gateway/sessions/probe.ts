@@ -7,11 +7,26 @@ import { type Hear, overheard } from './overheard.ts';
 import type { AgentLink } from './registry.ts';
 import type { TunnelView } from './tunnels.ts';
 
+/** Asks through the sessions that there are: one probe of a tunnel at a time, whoever wants it. False: another one runs, or no session has room. */
+export function oneProbeEach(linksOf: (tunnel: string) => readonly AgentLink[]) {
+  const asking = new Set<string>();
+  return (view: TunnelView, timeoutMs: number, hear: Hear): boolean => {
+    const { name } = view;
+    if (asking.has(name)) return false;
+    const isAsked = probeThrough(linksOf(name), view, timeoutMs, (outcome, status) => {
+      asking.delete(name);
+      hear(outcome, status);
+    });
+    if (isAsked) asking.add(name);
+    return isAsked;
+  };
+}
+
 /**
  * Asks the API server behind a tunnel for its version, as users are served: over a session, by a worker of the agent, as a user
  * who has no rights of his own. `hear` is told once how it went. False: no session has room.
  */
-export function probeThrough(
+function probeThrough(
   links: readonly AgentLink[],
   { settings }: Pick<TunnelView, 'settings'>,
   timeoutMs: number,
