@@ -21,7 +21,7 @@ import { WorkerPool } from './worker-pool.ts';
 
 /** Requests that may wait here: those that were under way when a limit shrank. */
 const QUEUE_LIMIT = 8;
-/** spec.health has no field for it yet. */
+/** CONFIG has no room for spec.health.timeout, which is about the gateways' probes. */
 const PROBE_TIMEOUT_MS = 5_000;
 
 /** A running agent. */

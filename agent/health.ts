@@ -1,10 +1,8 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type HealthReport, MAX_HEALTH_TEXT, REPORT_EVERY_MS } from '../crds/health-report.ts';
 import type { Clock } from '../process/clock.ts';
 import type { Logger } from '../process/log.ts';
 import type { ProbeResult } from './probe.ts';
-
-const NS_PER_MS = 1e6;
+import { OwnVitals } from './vitals.ts';
 
 export interface HealthOptions {
   /** Asks the API server. Never rejects. */
@@ -23,7 +21,7 @@ export interface HealthOptions {
 export class Health {
   readonly #options: HealthOptions;
   readonly #stopping = new AbortController();
-  readonly #loopDelay = monitorEventLoopDelay({ resolution: 20 });
+  readonly #vitals = new OwnVitals();
   #result: ProbeResult | undefined;
   #isProbing = false;
   #cancelNext: () => void = () => {};
@@ -39,7 +37,7 @@ export class Health {
   }
 
   start(): void {
-    this.#loopDelay.enable();
+    this.#vitals.start();
     this.#look();
   }
 
@@ -47,7 +45,7 @@ export class Health {
     this.#stopping.abort(new Error('the agent stops'));
     this.#cancelNext();
     this.#cancelRepeat();
-    this.#loopDelay.disable();
+    this.#vitals.stop();
   }
 
   /** A session is ready: its gateway knows nothing yet. Said again once a minute, however seldom the API server is asked. */
@@ -111,16 +109,13 @@ export class Health {
   }
 
   #document({ isHealthy, reason, message, kubernetesVersion, latencyMs }: ProbeResult): HealthReport {
-    const loopDelayMs = Math.round(this.#loopDelay.percentile(99) / NS_PER_MS);
-    this.#loopDelay.reset();
     return {
       k8sHealthy: isHealthy,
       reason,
       message: message.slice(0, MAX_HEALTH_TEXT),
       kubernetesVersion,
       latencyMs: Math.round(latencyMs),
-      memoryBytes: process.memoryUsage.rss(),
-      loopDelayMs,
+      ...this.#vitals.look(),
       ...this.#options.counts(),
     };
   }

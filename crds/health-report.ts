@@ -12,7 +12,11 @@ export interface HealthReport {
   readonly latencyMs: number;
   /** Resident memory of the agent, in bytes. */
   readonly memoryBytes: number;
-  /** 99th percentile of the event loop's delay since the last report, in milliseconds. */
+  /** Of it what its JavaScript objects take, in bytes; 0 from an agent of before this member. */
+  readonly heapBytes: number;
+  /** What the agent may still write on its root file system, in bytes; undefined: an older agent, or a system that does not say. */
+  readonly freeDiskBytes: number | undefined;
+  /** 99th percentile of how late the event loop ran since the last report, in milliseconds. */
   readonly loopDelayMs: number;
   /** Requests at the API server now, both pools. */
   readonly inFlight: number;
@@ -38,10 +42,11 @@ export function parseHealthReport(document: unknown): HealthReport {
     const value = from[name];
     return typeof value === 'string' ? value.slice(0, MAX_HEALTH_TEXT) : '';
   };
-  const count = (name: string) => {
+  const known = (name: string) => {
     const value = from[name];
-    return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : 0;
+    return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
   };
+  const count = (name: string) => known(name) ?? 0;
   return {
     k8sHealthy: from['k8sHealthy'] === true,
     reason: REASON.test(text('reason')) ? text('reason') : 'Unknown',
@@ -49,6 +54,8 @@ export function parseHealthReport(document: unknown): HealthReport {
     kubernetesVersion: text('kubernetesVersion'),
     latencyMs: count('latencyMs'),
     memoryBytes: count('memoryBytes'),
+    heapBytes: count('heapBytes'),
+    freeDiskBytes: known('freeDiskBytes'),
     loopDelayMs: count('loopDelayMs'),
     inFlight: count('inFlight'),
     queued: count('queued'),

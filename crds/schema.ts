@@ -3,6 +3,7 @@ import { agentSchema } from './agent-schema.ts';
 import { cacheSchema } from './cache-schema.ts';
 import { circuitBreakerSchema } from './circuit-breaker-schema.ts';
 import { bytes, duration } from './fields.ts';
+import { healthSchema } from './health-schema.ts';
 import { limitsSchema } from './limits-schema.ts';
 import { atMost } from './quantity-rules.ts';
 import { RULES_KEYWORD } from './rules.ts';
@@ -126,21 +127,6 @@ const compressionSchema = {
       max: '64Mi',
       description:
         'Bytes: shorter answers are not deflated. Of a list the API server does not say how long it is: then it counts as long enough.',
-    }),
-  },
-} as const;
-
-const healthSchema = {
-  type: 'object',
-  additionalProperties: false,
-  description: 'How the way to the API server behind the tunnel is watched.',
-  default: {},
-  properties: {
-    interval: duration({
-      default: '10s',
-      min: '1s',
-      max: '10m',
-      description: 'Time between two probes of the API server when no user request has succeeded meanwhile.',
     }),
   },
 } as const;

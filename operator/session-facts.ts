@@ -23,7 +23,7 @@ export function settlingUntil(
 export const NO_SESSIONS: TunnelFacts = { links: [], lastDisconnect: undefined, awaySinceMs: undefined };
 
 /** What the gateway knows of a tunnel, in the words that the conditions are decided from. */
-export function sessionFacts({ links, lastDisconnect, circuit }: TunnelFacts): SessionFacts {
+export function sessionFacts({ links, lastDisconnect, circuit, way }: TunnelFacts): SessionFacts {
   return {
     liveSessions: links.length,
     gateways: links.length > 0 ? 1 : 0,
@@ -31,7 +31,19 @@ export function sessionFacts({ links, lastDisconnect, circuit }: TunnelFacts): S
     lastDisconnect,
     upstream: upstreamOf(links),
     circuit,
+    way,
+    heardAtMs: links.length === 0 ? undefined : Math.max(...links.map(({ session }) => session.session.vitals.heardMs)),
+    freeDisk: leastFreeDisk(links),
   };
+}
+
+/** Of the agents that say. */
+function leastFreeDisk(links: readonly AgentLink[]): SessionFacts['freeDisk'] {
+  const told = links.flatMap(({ instanceId: agent, health }) => {
+    const bytes = health?.report.freeDiskBytes;
+    return bytes === undefined ? [] : [{ agent, bytes }];
+  });
+  return told.sort((a, b) => a.bytes - b.bytes)[0];
 }
 
 /** One entry an agent process, however many sessions it has. */

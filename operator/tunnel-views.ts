@@ -2,6 +2,7 @@ import { admissionSettings } from '../crds/admission-settings.ts';
 import { agentSettings } from '../crds/agent-settings.ts';
 import { cacheSettings } from '../crds/cache.ts';
 import { circuitBreakerSettings } from '../crds/circuit-breaker.ts';
+import { healthSettings } from '../crds/health.ts';
 import type { ClusterTunnel } from '../crds/types.ts';
 import { validateSpec } from '../crds/validate.ts';
 import type { Tunnels, TunnelView } from './gateway/sessions/tunnels.ts';
@@ -62,6 +63,7 @@ function viewOf({ metadata, spec }: ClusterTunnel, startedAt: Date): TunnelView 
     admission: admissionSettings(validated.spec),
     circuitBreaker: circuitBreakerSettings(validated.spec),
     cache: cacheSettings(validated.spec),
+    health: healthSettings(validated.spec),
     placement: JSON.stringify(validated.spec.agent),
   };
 }

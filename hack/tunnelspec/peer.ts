@@ -26,6 +26,8 @@ export class RawPeer {
   readonly heard: Frame[] = [];
   /** Whether PING is answered. */
   answersPings = true;
+  /** Says of a frame that it is no business of any case: then nobody hears of it. */
+  isAside: (frame: Frame) => boolean = () => false;
   /** Messages that came, each with the number of its frames. */
   readonly messages: number[] = [];
   readonly #taken = new Set<Frame>();
@@ -202,6 +204,7 @@ export class RawPeer {
     const before = this.heard.length;
     try {
       decodeMessage(Buffer.from(message), (frame) => {
+        if (this.isAside(frame)) return;
         this.heard.push(frame);
         if (frame.type === FrameType.Ping && this.answersPings) this.send({ type: FrameType.Pong, token: frame.token });
       });

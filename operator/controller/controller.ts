@@ -176,6 +176,7 @@ function reconcileDeps(
     sessions,
     mint: () => mintAgentToken(randomBytes),
     unplaced: new Map(),
+    paces: new Map(),
     find: (name) => caches.tunnels.get(name),
     hasKey: (tunnel) => hasAgentKey(caches, config.namespace, tunnel),
     clusterOf: (tunnel, spec) => clusters.of(tunnel, spec),

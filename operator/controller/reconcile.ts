@@ -7,12 +7,14 @@ import { type ReconcileResult, retryWithinMs } from './reconcile-result.ts';
 import { type FinalizeDeps, finalize } from './remove/finalize.ts';
 import { withFinalizer } from './remove/finalizer.ts';
 import type { Observation } from './status/observe.ts';
+import { CALM, type Pace, paced } from './status/pace.ts';
 import { report } from './status/report.ts';
-import { statusOf } from './status/status.ts';
 
 /** What a reconcile works with. main.ts and tests get one from createController. */
 export interface ReconcileDeps extends PlaceDeps, FinalizeDeps {
   readonly find: (name: string) => ClusterTunnel | undefined;
+  /** How often the status of a tunnel was written lately, by name. */
+  readonly paces: Map<string, Pace>;
 }
 
 /** Two probes of a round may take this long before their report leaves. */
@@ -33,6 +35,7 @@ export async function reconcile(deps: ReconcileDeps, name: string, signal: Abort
   if (found === undefined) {
     deps.placed.forget(name);
     deps.unplaced.delete(name);
+    deps.paces.delete(name);
     deps.removingSince.delete(name);
     return {};
   }
@@ -42,11 +45,32 @@ export async function reconcile(deps: ReconcileDeps, name: string, signal: Abort
   const spec = 'spec' in checked ? checked.spec : undefined;
   const placement = spec === undefined ? nothingPlaced(deps, tunnel) : await place(deps, tunnel, spec, signal);
   const seen = observation(deps, tunnel, spec, 'errors' in checked ? checked.errors : [], placement);
-  await report(deps, tunnel, statusOf(seen, tunnel.status, deps.clock.date()), signal);
+  const againMs = await tell(deps, tunnel, seen, signal);
   return {
-    requeueAfterMs: lookAgainAfterMs(seen),
+    requeueAfterMs: Math.min(lookAgainAfterMs(seen), againMs ?? Number.POSITIVE_INFINITY),
     ...(placement.failure === undefined ? {} : { retryWithinMs: retryWithinMs(placement.failure) }),
   };
+}
+
+/** Writes the status, unless it was written too often lately. When to look again because of that. */
+async function tell(
+  { paces, ...deps }: ReconcileDeps,
+  tunnel: ClusterTunnel,
+  seen: Observation,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const { name } = tunnel.metadata;
+  const { status, pace, paceWritten, isDue, againMs } = paced(
+    paces.get(name) ?? CALM,
+    seen,
+    tunnel.status,
+    deps.clock.date(),
+  );
+  paces.set(name, pace);
+  if (!isDue) return againMs;
+  await report(deps, tunnel, status, signal);
+  paces.set(name, paceWritten);
+  return againMs;
 }
 
 /** What runs goes on while the spec cannot be used. */

@@ -21,11 +21,13 @@ import { LongStreams } from './front/long-streams.ts';
 import { type ServingCertificate, startServer } from './front/server.ts';
 import type { TunnelError } from './front/tunnel-error.ts';
 import { UsableTunnels } from './front/usable-tunnels.ts';
+import { type HealthSample, healthSample } from './health/samples.ts';
+import { type AskThrough, type LookCounts, Ways } from './health/ways.ts';
 import { type InForce, inForce } from './in-force.ts';
 import type { FindAgentKey } from './sessions/agent-token.ts';
 import { BudgetShares } from './sessions/budget-shares.ts';
 import { Hub } from './sessions/hub.ts';
-import { probeThrough } from './sessions/probe.ts';
+import { oneProbeEach } from './sessions/probe.ts';
 import { Registry, type TunnelFacts } from './sessions/registry.ts';
 import type { Tunnels, TunnelView } from './sessions/tunnels.ts';
 import { Unsettled } from './sessions/unsettled.ts';
@@ -74,6 +76,10 @@ export interface Gateway {
   cached(): CacheCounts;
   /** Of every tunnel. */
   circuits(): CircuitSample[];
+  /** Of every tunnel whose agents have said something. */
+  healthSamples(): HealthSample[];
+  /** How this gateway's looks at the ways ended. */
+  looks(): LookCounts;
   /** A tunnel's spec changed: running agents are told. */
   tunnelChanged(tunnel: string): void;
   setCertificate(certificate: ServingCertificate): void;
@@ -86,14 +92,14 @@ export interface Gateway {
 /** The exposed half of the operator: clients on one side, agents on the other. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { clock, random, log, tunnels, certificate, host, port, externalUrl, allowedOrigins = [] } = options;
-  const { budget, cache, registry, breaker, admission, unsettled, hub } = innerParts(options);
+  const { budget, cache, registry, breaker, ways, admission, unsettled, hub } = innerParts(options);
   const certificates = new CertificateLogins(clock);
   const gate = gateFor(options, certificates);
   const usable = new UsableTunnels({ gate, tunnels, clock });
   const clusters = new Clusters({ gate, usable, registry, externalUrl, allowedOrigins });
   const longStreams = new LongStreams({ clock, random, log });
   const rates = new Rates({ clock, perUser: options.userRate });
-  const parts = { admission, rates, unsettled, replays: new Replays(), breaker, cache, longStreams };
+  const parts = { admission, rates, unsettled, replays: new Replays(), breaker, ways, cache, longStreams };
   const forwarder = new Forwarder({ ...parts, clock, random, log });
   const onRefused = ({ code }: TunnelError) => options.onRefused?.(code);
   const handler = new Handler({ gate, clusters, forwarder, onRefused, clock, log });
@@ -113,18 +119,22 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     port: server.port,
     facts: (tunnel) => {
-      const circuit = breaker.facts(tunnel);
-      return { ...registry.facts(tunnel), ...(circuit === undefined ? {} : { circuit }) };
+      const [circuit, way] = [breaker.facts(tunnel), ways.facts(tunnel)];
+      const known = { ...(circuit === undefined ? {} : { circuit }), ...(way === undefined ? {} : { way }) };
+      return { ...registry.facts(tunnel), ...known };
     },
     counts,
     inForce: () => inForce(tunnels, registry),
     cached: () => cache.counts,
     circuits: () => tunnels.list().map(({ name }) => breaker.sample(name)),
+    healthSamples: () => tunnels.list().flatMap(({ name }) => healthSample(name, registry.facts(name).links) ?? []),
+    looks: () => ways.counts,
     tunnelChanged: (name) => {
       const view = tunnels.get(name);
       tunnelChanged(name, view, { hub, admission, registry });
       longStreams.tunnelChanged(name, view);
       breaker.tunnelChanged(name);
+      ways.tunnelChanged(name);
       cache.tunnelChanged(name, view);
     },
     setCertificate: (next) => server.setCertificate(next),
@@ -138,39 +148,63 @@ function innerParts(options: GatewayOptions) {
   const { clock, random, tunnels, maxBufferBytes } = options;
   const budget = new Budget(maxBufferBytes);
   const cache = new Cache(clock, maxBufferBytes);
-  const registry = registryFor(options, cache);
-  const breaker = breakerFor(options, registry, (tunnel) => admission.changed(tunnel));
+  const registry = registryFor(options, (tunnel) => {
+    cache.forget(tunnel);
+    ways.forget(tunnel);
+  });
+  const ask = oneProbeEach((tunnel) => registry.facts(tunnel).links);
+  const breaker = breakerFor(options, ask, (tunnel) => admission.changed(tunnel));
   const admission: Admission = new Admission({ registry, tunnels, budget, breaker, clock, random });
+  const ways: Ways = waysFor(options, { registry, breaker, admission, ask });
   budget.onFreed = () => admission.freed();
   const unsettled = new Unsettled(clock);
   const onRoom = (tunnel: string) => {
     admission.changed(tunnel);
     breaker.roomCame(tunnel);
+    ways.roomCame(tunnel);
   };
   const hub = new Hub({ ...options, registry, unsettled, budgets: new BudgetShares(budget), onRoom });
-  return { budget, cache, registry, breaker, admission, unsettled, hub };
+  return { budget, cache, registry, breaker, ways, admission, unsettled, hub };
 }
 
-/** What is remembered of a tunnel goes with its last session. */
-function registryFor({ clock, onTunnelChange }: GatewayOptions, cache: Cache): Registry {
+/** `forget`: what is remembered of a tunnel goes with its last session. */
+function registryFor({ clock, onTunnelChange }: GatewayOptions, forget: (tunnel: string) => void): Registry {
   const registry: Registry = new Registry(clock, (tunnel) => {
     // Whoever comes next may be in front of another API server.
-    if (registry.facts(tunnel).links.length === 0) cache.forget(tunnel);
+    if (registry.facts(tunnel).links.length === 0) forget(tunnel);
     onTunnelChange(tunnel);
   });
   return registry;
 }
 
 /** `wake`: who waits for this tunnel is told. */
-function breakerFor(options: GatewayOptions, registry: Registry, wake: (tunnel: string) => void): Breaker {
+function breakerFor(options: GatewayOptions, ask: AskThrough, wake: (tunnel: string) => void): Breaker {
   return new Breaker({
     ...options,
-    ask: (view, timeoutMs, hear) => probeThrough(registry.facts(view.name).links, view, timeoutMs, hear),
+    ask,
     onChange: (tunnel) => {
       // Not from inside the event that told of it.
       queueMicrotask(() => wake(tunnel));
       options.onTunnelChange(tunnel);
     },
+  });
+}
+
+interface Watched {
+  readonly registry: Registry;
+  readonly breaker: Breaker;
+  readonly admission: Admission;
+  readonly ask: AskThrough;
+}
+
+function waysFor(options: GatewayOptions, { registry, breaker, admission, ask }: Watched): Ways {
+  return new Ways({
+    ...options,
+    isConnected: (tunnel) => registry.facts(tunnel).links.some(({ session }) => session.isOpen),
+    isAwaited: (tunnel) => admission.isAwaited(tunnel),
+    isCircuitOpen: (tunnel) => breaker.state(tunnel) !== 'closed',
+    ask,
+    onChange: options.onTunnelChange,
   });
 }
 

@@ -4,6 +4,7 @@ import type { CircuitState } from './admission/circuit-state.ts';
 import type { CacheCounts } from './cache/cache.ts';
 import type { GatewayCounts } from './counts.ts';
 import type { Gateway } from './gateway.ts';
+import { registerHealthMetrics } from './health/metrics.ts';
 
 const GAUGES: Readonly<Record<keyof GatewayCounts, { name: string; help: string }>> = {
   sessions: { name: 'clustertunnel_sessions', help: 'Agent sessions at this gateway.' },
@@ -24,11 +25,12 @@ const GAUGES: Readonly<Record<keyof GatewayCounts, { name: string; help: string 
 /** Adds what the gateway tells, read at each scrape. */
 export function registerGatewayMetrics(
   registry: Registry,
-  gateway: Pick<Gateway, 'counts' | 'circuits' | 'cached'>,
+  gateway: Pick<Gateway, 'counts' | 'circuits' | 'cached' | 'healthSamples' | 'looks'>,
 ): void {
   registerCounts(registry, gateway.counts);
   registerCircuitMetrics(registry, gateway.circuits);
   registerCacheMetrics(registry, gateway.cached);
+  registerHealthMetrics(registry, gateway);
 }
 
 function registerCounts(registry: Registry, counts: () => GatewayCounts): void {

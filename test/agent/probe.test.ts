@@ -137,7 +137,16 @@ describe('crds/health-report', () => {
     for (const document of [undefined, null, 7, {}, { k8sHealthy: 'yes', latencyMs: -1, reason: 9, inFlight: '3' }]) {
       expect(parseHealthReport(document)).to.deep.equal({
         ...{ k8sHealthy: false, reason: 'Unknown', message: '', kubernetesVersion: '' },
-        ...{ latencyMs: 0, memoryBytes: 0, loopDelayMs: 0, inFlight: 0, queued: 0, upstreamErrors: 0 },
+        ...{
+          latencyMs: 0,
+          memoryBytes: 0,
+          heapBytes: 0,
+          freeDiskBytes: undefined,
+          loopDelayMs: 0,
+          inFlight: 0,
+          queued: 0,
+          upstreamErrors: 0,
+        },
       });
     }
     expect(parseHealthReport({ message: 'x'.repeat(5_000) }).message).to.have.length(512);

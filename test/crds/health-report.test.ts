@@ -14,6 +14,18 @@ describe('crds/health-report', () => {
     }
   });
 
+  it('takes the silence of an older agent about its disk for not known, not for a full one', () => {
+    expect(parseHealthReport({ memoryBytes: 7 })).to.include({
+      memoryBytes: 7,
+      heapBytes: 0,
+      freeDiskBytes: undefined,
+    });
+    expect(parseHealthReport({ freeDiskBytes: 0, heapBytes: 5 })).to.include({ freeDiskBytes: 0, heapBytes: 5 });
+    for (const freeDiskBytes of [-1, '9', null, Number.NaN, Number.POSITIVE_INFINITY, {}]) {
+      expect(parseHealthReport({ freeDiskBytes }).freeDiskBytes, String(freeDiskBytes)).to.equal(undefined);
+    }
+  });
+
   it('takes a reason only in the form that conditions have', () => {
     expect(parseHealthReport({ reason: 'CredentialRefused' }).reason).to.equal('CredentialRefused');
     for (const reason of ['', 'not ready', 'Ready\nConnected', '\u001b[31m', '1st', 'R'.repeat(129)]) {

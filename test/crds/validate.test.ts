@@ -31,7 +31,12 @@ describe('crds/validate', () => {
     });
     expect(checked.spec.timeouts.request).to.equal('2m');
     expect(checked.spec.reconnect).to.deep.equal({ minBackoff: '1s', maxBackoff: '30s' });
-    expect(checked.spec.health).to.deep.equal({ interval: '10s' });
+    expect(checked.spec.health).to.deep.equal({
+      interval: '10s',
+      timeout: '5s',
+      failureThreshold: 3,
+      minFreeDiskBytes: '128Mi',
+    });
   });
 
   it('takes a missing spec for an empty one', () => expect(errorsOf(undefined)).to.deep.equal([]));

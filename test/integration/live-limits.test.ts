@@ -16,7 +16,7 @@ interface Edit {
   readonly spec: SpecInput;
   /** Of the operator's /debug/state. */
   readonly gateway?: Readonly<
-    Partial<Record<'admission' | 'timeouts' | 'circuitBreaker' | 'cache' | 'session', object>>
+    Partial<Record<'admission' | 'timeouts' | 'circuitBreaker' | 'cache' | 'health' | 'session', object>>
   >;
   /** Of the agent's. */
   readonly agent?: object;
@@ -80,7 +80,12 @@ const EDITS: readonly Edit[] = [
     spec: { cache: { enabled: false, ttl: '3s', maxBytes: '1Mi' } },
     gateway: { cache: { enabled: false, ttlMs: 3_000, maxBytes: MEBIBYTE } },
   },
-  { field: 'health.interval', spec: { health: { interval: '2s' } }, agent: { health: { intervalMs: 2_000 } } },
+  {
+    field: 'health',
+    spec: { health: { interval: '2s', timeout: '700ms', failureThreshold: 5 } },
+    gateway: { health: { intervalMs: 2_000, timeoutMs: 700, failureThreshold: 5 } },
+    agent: { health: { intervalMs: 2_000 } },
+  },
 ];
 
 describePlayed('live limits', {}, (target) => {

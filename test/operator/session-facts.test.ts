@@ -5,11 +5,12 @@ import { NO_SESSIONS, sessionFacts, settlingUntil } from '../../operator/session
 
 function link(
   instanceId: string,
-  health?: { k8sHealthy: boolean; atMs: number; kubernetesVersion?: string },
+  health?: { k8sHealthy: boolean; atMs: number; kubernetesVersion?: string; freeDiskBytes?: number },
 ): AgentLink {
   const report = { reason: 'Probed', message: 'asked', kubernetesVersion: 'v1.36.3' };
   const heard = health && { report: parseHealthReport({ ...report, ...health }), atMs: health.atMs };
-  return { tunnel: 'c1', instanceId, agentVersion: '0.1.0', keyId: 'k', health: heard } as AgentLink;
+  const session = { session: { vitals: { heardMs: health?.atMs ?? 0 } } } as AgentLink['session'];
+  return { tunnel: 'c1', instanceId, agentVersion: '0.1.0', keyId: 'k', session, health: heard } as AgentLink;
 }
 
 describe('operator/session-facts', () => {
@@ -29,6 +30,24 @@ describe('operator/session-facts', () => {
 
   it('tells that requests are refused, and why', () => {
     expect(sessionFacts({ ...NO_SESSIONS, circuit: { cause: 'why' } }).circuit).to.deep.equal({ cause: 'why' });
+  });
+
+  it('knows the agent with the least free disk of those that say, and when any was last heard', () => {
+    const well = { k8sHealthy: true };
+    const links = [
+      link('a', { ...well, atMs: 5, freeDiskBytes: 9_000 }),
+      link('older', { ...well, atMs: 7 }),
+      link('b', { ...well, atMs: 6, freeDiskBytes: 0 }),
+    ];
+    const facts = sessionFacts({ ...NO_SESSIONS, links });
+    expect([facts.freeDisk, facts.heardAtMs]).to.deep.equal([{ agent: 'b', bytes: 0 }, 7]);
+    expect(sessionFacts({ ...NO_SESSIONS, links: [link('older')] }).freeDisk).to.equal(undefined);
+    expect(sessionFacts(NO_SESSIONS)).to.include({ freeDisk: undefined, heardAtMs: undefined });
+  });
+
+  it('tells what went along the way', () => {
+    const way = { state: 'saturated', atMs: 3, detail: '' } as const;
+    expect(sessionFacts({ ...NO_SESSIONS, way }).way).to.equal(way);
   });
 
   it('counts sessions, and agents by process', () => {

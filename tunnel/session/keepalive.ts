@@ -22,6 +22,8 @@ export interface KeepaliveOptions {
 export class Keepalive {
   readonly #options: KeepaliveOptions;
   #lastHeardMs: number;
+  /** As #lastHeardMs, but without what was forgiven. */
+  #heardMs: number;
   /** In force since the last PING. */
   #intervalMs: number;
   #token = 0;
@@ -36,6 +38,12 @@ export class Keepalive {
     this.#options = options;
     this.#intervalMs = options.intervalMs();
     this.#lastHeardMs = options.clock.nowMs();
+    this.#heardMs = this.#lastHeardMs;
+  }
+
+  /** When the last byte of the peer came; before the first, the beginning. Monotonic. */
+  get heardMs(): number {
+    return this.#heardMs;
   }
 
   /** Of the last PING; undefined before the first PONG. */
@@ -60,6 +68,7 @@ export class Keepalive {
   /** Any byte of the peer. */
   heard(): void {
     this.#lastHeardMs = this.#options.clock.nowMs();
+    this.#heardMs = this.#lastHeardMs;
     this.#isForgiven = false;
   }
 

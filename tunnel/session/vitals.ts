@@ -37,6 +37,11 @@ export class Vitals {
     );
   }
 
+  /** When the last byte of the peer came. Monotonic. */
+  get heardMs(): number {
+    return this.#keepalive.heardMs;
+  }
+
   get rttMs(): number | undefined {
     return this.#keepalive.rttMs;
   }

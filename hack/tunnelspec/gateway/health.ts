@@ -1,6 +1,15 @@
 import { FrameType } from '../../../tunnel/wire/codes.ts';
+import type { Document } from '../../../tunnel/wire/documents.ts';
 import type { GatewayCase } from '../case.ts';
 import { expectEqual, expectThat } from '../expect.ts';
+import { serve } from './serve.ts';
+
+/** Every member of a HEALTH, with this value. */
+function wrong(value: unknown): Document {
+  const texts = ['k8sHealthy', 'reason', 'message', 'kubernetesVersion'];
+  const numbers = ['latencyMs', 'memoryBytes', 'heapBytes', 'freeDiskBytes', 'loopDelayMs', 'inFlight', 'queued'];
+  return Object.fromEntries([...texts, ...numbers, 'upstreamErrors'].map((name) => [name, value]));
+}
 
 /** §8. */
 export const healthCases: readonly GatewayCase[] = [
@@ -20,4 +29,20 @@ export const healthCases: readonly GatewayCase[] = [
       expectEqual('the kind of tunnelUid', typeof config.document['tunnelUid'], 'string');
     },
   },
+  ...[
+    ['says nothing', {}],
+    ['has every member of another kind', wrong([])],
+    ['has numbers below 0', wrong(-1)],
+    ['has members that nobody knows', { moodOfTheAgent: 'well', k8sHealthy: true }],
+  ].map(
+    ([what, document]): GatewayCase => ({
+      rule: '8.5',
+      title: `goes on with a session whose HEALTH ${what}`,
+      run: async (lab) => {
+        const peer = await lab.agent();
+        peer.send({ type: FrameType.Health, document: document as Document });
+        await serve(lab, peer);
+      },
+    }),
+  ),
 ];

@@ -7,6 +7,7 @@ import type { Frame } from '../../../tunnel/wire/frame.ts';
 import { Skipped } from '../case.ts';
 import { type FrameOf, RawPeer } from '../peer.ts';
 import { Call, type CallOptions } from './client.ts';
+import { emptyAnswer, slots } from './words.ts';
 
 /** How to reach a live gateway. */
 export interface GatewayTarget {
@@ -45,6 +46,8 @@ export interface Dialed {
 /** How long a client waits for an answer: some time for the network, and what the gateway may wait for itself. */
 const SOON_MS = 3_000;
 const LATER_MS = 10_000;
+/** The User-Agent of the gateway's own requests. */
+const PROBE_AGENT = 'clustertunnel-gateway';
 /** The default HELLO of cases. */
 const SLOTS = { ordinary: 100, longRunning: 100 };
 
@@ -81,6 +84,7 @@ export class GatewayLab {
       });
       socket.once('open', () => {
         const peer = new RawPeer(socket);
+        peer.isAside = (frame) => answersProbe(peer, frame);
         this.#peers.push(peer);
         resolve({ status: 101, headers: answer, peer });
       });
@@ -157,4 +161,11 @@ export class GatewayLab {
     for (const peer of peers) peer.close();
     await Promise.all(peers.map((peer) => peer.ended().catch(() => peer.socket.terminate())));
   }
+}
+
+/** What a live gateway asks by itself to see whether requests get through gets its answer, and is no case's. */
+function answersProbe(peer: RawPeer, frame: Frame): boolean {
+  if (frame.type !== FrameType.Open || !frame.head.headers.includes(PROBE_AGENT)) return false;
+  peer.send(emptyAnswer(frame.streamId), slots(1));
+  return true;
 }

@@ -39,6 +39,11 @@ export const gatewayLifeMutants: readonly Mutant[] = [
     "lastStreamId: 2 ** 31 - 1,\n    code: 0,\n    reason: '',",
   ]),
   gateway('8.1', [HUB, 'this.#configure(session, view);', '']),
+  gateway('8.5', [
+    'crds/health-report.ts',
+    "return typeof value === 'string' ? value.slice(0, MAX_HEALTH_TEXT) : '';",
+    'return (value as string).slice(0, MAX_HEALTH_TEXT);',
+  ]),
 
   gateway('9.1', [
     KEEPALIVE,

@@ -1,7 +1,11 @@
 import type { ConditionStatus, Spec } from '../../../crds/types.ts';
 import { type Failure, isQuota } from './failure.ts';
+import { FLAPS, FLAPS_WITHIN_MS } from './flapping.ts';
 import type { DeploymentFacts, Observation } from './observe.ts';
 import { Reason } from './reasons.ts';
+
+/** A session whose agent says nothing for 30 s ends, unless the gateway itself was late: beyond this nobody knows. */
+const SILENT_MS = 45_000;
 
 /** What one check found. */
 export interface Verdict {
@@ -46,12 +50,24 @@ export function checkAgent({ spec, failure, deployment, sessions }: Observation)
 }
 
 /** Whether a session is open: earned by a completed handshake, never assumed. */
-export function checkConnected({ spec, sessions, nowMs }: Observation): Verdict {
-  const { liveSessions, agents, lastDisconnect, settlingUntilMs = 0 } = sessions;
+export function checkConnected(seen: Observation): Verdict {
+  const { status, reason, message } = connection(seen);
+  if (!seen.isFlapping || seen.spec?.suspend) return { status, reason, message };
+  const minutes = FLAPS_WITHIN_MS / 60_000;
+  const why = `Sessions come and go, ${FLAPS} times within ${minutes} minutes or more often: this is told every 30 s at most, until it holds for ${minutes} minutes; see the agents' logs.`;
+  return { status, reason: Reason.Flapping, message: `${why} Now: ${message}` };
+}
+
+function connection({ spec, sessions, nowMs }: Observation): Verdict {
+  const { liveSessions, agents, lastDisconnect, heardAtMs = nowMs, settlingUntilMs = 0 } = sessions;
   if (spec?.suspend) {
     const message =
       liveSessions > 0 ? `${endingSessions(liveSessions)}.` : 'Agents are refused while spec.suspend is true.';
     return { status: 'False', reason: Reason.Suspended, message };
+  }
+  if (liveSessions > 0 && nowMs - heardAtMs > SILENT_MS) {
+    const message = `Nothing was heard of any agent for more than ${SILENT_MS / 1_000} s.`;
+    return { status: 'Unknown', reason: Reason.EvidenceTooOld, message };
   }
   if (liveSessions > 0) {
     const message = `${count(liveSessions, 'session')} from ${count(agents.length, 'agent')}.`;
@@ -67,28 +83,6 @@ export function checkConnected({ spec, sessions, nowMs }: Observation): Verdict 
   }
   const message = 'No agent has connected yet: once one runs, see its logs for why it cannot reach the gateway.';
   return { status: 'False', reason: Reason.NeverConnected, message };
-}
-
-/** Whether the API server behind the tunnel answers, by evidence no older than a few health intervals. */
-export function checkUpstream({ sessions, nowMs, evidenceMaxAgeMs }: Observation): Verdict {
-  const { liveSessions, upstream, circuit } = sessions;
-  if (liveSessions === 0) {
-    return { status: 'Unknown', reason: Reason.NoSession, message: 'Without a session nobody can ask the API server.' };
-  }
-  if (circuit !== undefined) {
-    const message = `Requests failed too often and are refused at once, until one that is tried now and then gets through; the last: ${circuit.cause}.`;
-    return { status: 'False', reason: Reason.CircuitOpen, message };
-  }
-  if (upstream === undefined) {
-    return { status: 'Unknown', reason: Reason.NotProbedYet, message: 'The API server was not probed yet.' };
-  }
-  if (nowMs - upstream.observedAtMs > evidenceMaxAgeMs) {
-    // The limit, not the age: an age would be another sentence, and another write, at each look.
-    const limitSeconds = Math.round(evidenceMaxAgeMs / 1_000);
-    const message = `Nothing was heard of the API server for more than ${limitSeconds} s; last: ${upstream.message}`;
-    return { status: 'Unknown', reason: Reason.EvidenceTooOld, message };
-  }
-  return { status: upstream.healthy ? 'True' : 'False', reason: upstream.reason, message: upstream.message };
 }
 
 const notAttempted: Verdict = {

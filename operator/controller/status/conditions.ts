@@ -1,4 +1,6 @@
-import { checkAccepted, checkAgent, checkConnected, checkCredentials, checkUpstream, type Verdict } from './checks.ts';
+import { checkUpstream } from './check-upstream.ts';
+import { checkAccepted, checkAgent, checkConnected, checkCredentials, type Verdict } from './checks.ts';
+import { lowDisk } from './low-disk.ts';
 import type { ConditionVerdict } from './merge-conditions.ts';
 import type { Observation } from './observe.ts';
 import { Reason } from './reasons.ts';
@@ -37,7 +39,8 @@ function gatesOf({ spec }: Observation, verdicts: readonly Named[]): readonly Na
   return verdicts.filter(isGate);
 }
 
-function ready({ spec, endpoint, sessions }: Observation, gates: readonly Named[]): Named {
+function ready(seen: Observation, gates: readonly Named[]): Named {
+  const { spec, endpoint, sessions } = seen;
   if (spec?.suspend) {
     const message = 'spec.suspend is true: requests get 503 until it is false.';
     return { type: 'Ready', status: 'False', reason: Reason.Suspended, message };
@@ -49,12 +52,12 @@ function ready({ spec, endpoint, sessions }: Observation, gates: readonly Named[
     return { type: 'Ready', status: first.status, reason: first.reason, message };
   }
   const version = sessions.upstream?.kubernetesVersion;
-  return {
-    type: 'Ready',
-    status: 'True',
-    reason: Reason.RequestsGetThrough,
-    message: `${endpoint} reaches Kubernetes${version === undefined ? '' : ` ${version}`}.`,
-  };
+  const message = `${endpoint} reaches Kubernetes${version === undefined ? '' : ` ${version}`}.`;
+  const warning = lowDisk(seen);
+  if (warning !== undefined) {
+    return { type: 'Ready', status: 'True', reason: Reason.LowDisk, message: `${message} ${warning}` };
+  }
+  return { type: 'Ready', status: 'True', reason: Reason.RequestsGetThrough, message };
 }
 
 /** What explains Ready: the first False, with the Unknown before it, which may be its cause; without any False the first Unknown. */

@@ -16,6 +16,18 @@ export function mergeConditions(
   });
 }
 
+/** Conditions that say with the same status what they did not say before: this reason. */
+export function turnedTo(
+  reasons: readonly string[],
+  previous: readonly Condition[],
+  current: readonly Condition[],
+): Condition[] {
+  return current.filter(({ type, status, reason }) => {
+    const known = previous.find((each) => each.type === type);
+    return reasons.includes(reason) && known !== undefined && known.status === status && known.reason !== reason;
+  });
+}
+
 /** Conditions whose status is another than before; a condition seen for the first time is not in it. */
 export function changedConditions(previous: readonly Condition[], current: readonly Condition[]): Condition[] {
   return current.filter((condition) => {

@@ -2,6 +2,15 @@ import type { Spec } from '../../../crds/types.ts';
 import type { DeploymentObject } from '../objects/deployment.ts';
 import type { Failure } from './failure.ts';
 
+/** What a gateway saw go along the way of users to the API server. */
+interface WayFacts {
+  readonly state: 'unseen' | 'open' | 'failing' | 'saturated';
+  /** When it was last seen so. Monotonic. */
+  readonly atMs: number;
+  /** Of the last failure, in words. */
+  readonly detail: string;
+}
+
 /** What the gateways know about a tunnel. */
 export interface SessionFacts {
   readonly liveSessions: number;
@@ -13,7 +22,13 @@ export interface SessionFacts {
   readonly lastDisconnect?: { readonly time: string; readonly reason: string } | undefined;
   /** Requests are refused at once after repeated failures; the last, in words. */
   readonly circuit?: { readonly cause: string } | undefined;
-  /** The newest evidence about the API server behind the tunnel. */
+  /** When any agent was last heard of at all, by whatever it sent. Monotonic; undefined: not known. */
+  readonly heardAtMs?: number | undefined;
+  /** What went along the way of users lately; undefined: nothing is known. */
+  readonly way?: WayFacts | undefined;
+  /** The agent with the least free disk; undefined: none says. */
+  readonly freeDisk?: { readonly agent: string; readonly bytes: number } | undefined;
+  /** The newest evidence about the API server behind the tunnel, by the agents. */
   readonly upstream?:
     | {
         readonly healthy: boolean;
@@ -52,6 +67,8 @@ export interface Observation {
   /** As last seen, whatever failed since; undefined when nothing was ever seen of it. */
   readonly deployment: DeploymentFacts | undefined;
   readonly sessions: SessionFacts;
+  /** Connected changed too often lately to be told each time. */
+  readonly isFlapping?: boolean;
   readonly nowMs: number;
   /** How old the newest evidence about the API server may be. */
   readonly evidenceMaxAgeMs: number;

@@ -30,13 +30,19 @@ export const Reason = {
   NeverConnected: 'NeverConnected',
   SessionLost: 'SessionLost',
   GatewayStarted: 'GatewayStarted',
+  Flapping: 'Flapping',
   // UpstreamHealthy (others come from the probe)
   NoSession: 'NoSession',
   NotProbedYet: 'NotProbedYet',
+  // Connected, UpstreamHealthy
   EvidenceTooOld: 'EvidenceTooOld',
   CircuitOpen: 'CircuitOpen',
+  Healthy: 'Healthy',
+  ProbeFailed: 'ProbeFailed',
+  Saturated: 'Saturated',
   // Ready
   RequestsGetThrough: 'RequestsGetThrough',
+  LowDisk: 'LowDisk',
   // Ready, while the tunnel is deleted
   Draining: 'Draining',
   RemovingAgent: 'RemovingAgent',

@@ -2,8 +2,15 @@ import type { ClusterTunnel, Condition, Status } from '../../../crds/types.ts';
 import { applyStatus } from '../../kube/apply.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { KubeEvent } from '../../kube/events.ts';
-import { changedConditions } from './merge-conditions.ts';
+import { changedConditions, turnedTo } from './merge-conditions.ts';
+import { areFlapping } from './pace.ts';
+import { Reason } from './reasons.ts';
 import { isSameStatus } from './status.ts';
+
+/** Worth a warning whatever the status. */
+const WARNINGS: readonly string[] = [Reason.LowDisk, Reason.Flapping];
+/** What comes and goes with a connection. */
+const OF_CONNECTION: readonly string[] = ['Ready', 'AgentAvailable', 'Connected', 'UpstreamHealthy'];
 
 export interface ReportDeps {
   /** Of the hub. */
@@ -12,17 +19,24 @@ export interface ReportDeps {
   readonly record: (tunnel: ClusterTunnel, event: Pick<KubeEvent, 'type' | 'reason' | 'note'>) => void;
 }
 
-/** Writes the status if it says anything else than before, with one Event per condition that changed. */
+/**
+ * Writes the status if it says anything else than before, with one Event per condition that changed, or has a warning now. What
+ * comes and goes with a flapping connection has none.
+ */
 export async function report(deps: ReportDeps, tunnel: ClusterTunnel, status: Status, signal: AbortSignal) {
   const previous = tunnel.status;
   if (isSameStatus(previous, status)) return;
   await applyStatus(deps.client, tunnel.metadata, status, signal);
-  for (const condition of changedConditions(previous?.conditions ?? [], status.conditions ?? [])) {
+  const [before, now] = [previous?.conditions ?? [], status.conditions ?? []];
+  const isFlapping = areFlapping(previous, status);
+  for (const condition of [...changedConditions(before, now), ...turnedTo(WARNINGS, before, now)]) {
+    if (isFlapping && OF_CONNECTION.includes(condition.type)) continue;
     deps.record(tunnel, eventOf(condition));
   }
 }
 
-/** Warning when it turned False. */
+/** Warning when it turned False, or warns. */
 function eventOf({ type, status, reason, message }: Condition): Pick<KubeEvent, 'type' | 'reason' | 'note'> {
-  return { type: status === 'False' ? 'Warning' : 'Normal', reason, note: `${type} is ${status}: ${message}` };
+  const isWarning = status === 'False' || WARNINGS.includes(reason);
+  return { type: isWarning ? 'Warning' : 'Normal', reason, note: `${type} is ${status}: ${message}` };
 }

@@ -81,6 +81,11 @@ export class Admission {
     return count;
   }
 
+  /** Whether ordinary requests of this tunnel wait. */
+  isAwaited(tunnel: string): boolean {
+    return (this.#rooms.get(tunnel)?.ordinary.size ?? 0) > 0;
+  }
+
   /** Opens a stream now or when there is room. The returned function gives up: the client went away. */
   admit(applicant: Applicant): () => void {
     const { isWatch, requestMs, disconnectGraceMs, enteredMs = this.#options.clock.nowMs() } = applicant;

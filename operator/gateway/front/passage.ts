@@ -10,6 +10,7 @@ import type { Rates } from '../admission/rates.ts';
 import type { Replays, Ticket } from '../admission/replays.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { CacheTurn } from '../cache/turn.ts';
+import type { Ways } from '../health/ways.ts';
 import type { ExchangeOutcome } from '../sessions/exchange-options.ts';
 import { overheard } from '../sessions/overheard.ts';
 import type { AgentLink } from '../sessions/registry.ts';
@@ -31,6 +32,7 @@ export interface PassageParts {
   readonly unsettled: Unsettled;
   readonly replays: Replays;
   readonly breaker: Pick<Breaker, 'sent'>;
+  readonly ways: Pick<Ways, 'sent'>;
   readonly cache: Pick<Cache, 'enter' | 'wrote'>;
   readonly longStreams: LongStreams;
   readonly clock: Clock;
@@ -161,7 +163,7 @@ export class Passage {
   }
 
   #start(stream: Stream, link: AgentLink): void {
-    const { unsettled, breaker, longStreams, clock } = this.#parts;
+    const { unsettled, breaker, ways, longStreams, clock } = this.#parts;
     const { allowed } = this.#entered;
     const { tunnel } = allowed.route;
     const timeoutMs = this.#isLongRunning ? undefined : this.#leftMs + MARGIN_MS;
@@ -172,7 +174,8 @@ export class Passage {
       clock,
       stallMs: allowed.view.settings.timeouts.backpressureMs,
     });
-    const hears = [this.#ticket.hear, breaker.sent({ tunnel, mayProbe: this.#mayProbe }, link.session.id)];
+    const seen = breaker.sent({ tunnel, mayProbe: this.#mayProbe }, link.session.id);
+    const hears = [this.#ticket.hear, seen, ways.sent(tunnel)];
     this.#served.start(this.#turn.tapped(overheard(inflated, hears)), untilKnown, timeoutMs);
     if (!this.#isLongRunning || this.#served.isDone) return;
     this.#forget();

@@ -4,19 +4,22 @@ import type { RequestStream } from '../../../tunnel/session/inflated-stream.ts';
 /** How a request went: an answer began, an error came before any, or the gateway gave it up before either. */
 export type Outcome = 'answered' | 'given up' | StreamError;
 
+/** Is told once how a request went; `status` of the first head of an answer. */
+export type Hear = (outcome: Outcome, status?: number) => void;
+
 /** A request's stream; each of `hears` is told once how it went, before its owner is. */
-export function overheard(stream: RequestStream, hears: readonly ((outcome: Outcome) => void)[]): RequestStream {
+export function overheard(stream: RequestStream, hears: readonly Hear[]): RequestStream {
   let isTold = false;
-  const tell = (outcome: Outcome) => {
+  const tell: Hear = (outcome, status) => {
     if (isTold) return;
     isTold = true;
-    for (const hear of hears) hear(outcome);
+    for (const hear of hears) hear(outcome, status);
   };
   return {
     attach: (owner) =>
       stream.attach({
         onHead: (head) => {
-          tell('answered');
+          tell('answered', head.status);
           owner.onHead?.(head);
         },
         onData: (chunk) => owner.onData(chunk),

@@ -3,19 +3,34 @@ import { newTraceId } from '../../../process/trace.ts';
 import { ErrorCode } from '../../../tunnel/wire/codes.ts';
 import type { RequestHead } from '../../../tunnel/wire/head.ts';
 import { choose } from './choose.ts';
-import { type Outcome, overheard } from './overheard.ts';
+import { type Hear, overheard } from './overheard.ts';
 import type { AgentLink } from './registry.ts';
 import type { TunnelView } from './tunnels.ts';
+
+/** Asks through the sessions that there are: one probe of a tunnel at a time, whoever wants it. False: another one runs, or no session has room. */
+export function oneProbeEach(linksOf: (tunnel: string) => readonly AgentLink[]) {
+  const asking = new Set<string>();
+  return (view: TunnelView, timeoutMs: number, hear: Hear): boolean => {
+    const { name } = view;
+    if (asking.has(name)) return false;
+    const isAsked = probeThrough(linksOf(name), view, timeoutMs, (outcome, status) => {
+      asking.delete(name);
+      hear(outcome, status);
+    });
+    if (isAsked) asking.add(name);
+    return isAsked;
+  };
+}
 
 /**
  * Asks the API server behind a tunnel for its version, as users are served: over a session, by a worker of the agent, as a user
  * who has no rights of his own. `hear` is told once how it went. False: no session has room.
  */
-export function probeThrough(
+function probeThrough(
   links: readonly AgentLink[],
   { settings }: Pick<TunnelView, 'settings'>,
   timeoutMs: number,
-  hear: (outcome: Outcome) => void,
+  hear: Hear,
 ): boolean {
   const identity = settings.access.mode === 'Agent' ? undefined : { user: PROBE_USER, uid: '', groups: [] };
   const head: RequestHead = {

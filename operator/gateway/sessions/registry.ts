@@ -2,6 +2,7 @@ import { type HealthReport, REPORT_EVERY_MS } from '../../../crds/health-report.
 import type { Clock } from '../../../process/clock.ts';
 import type { GatewaySession } from '../../../tunnel/session/gateway-session.ts';
 import type { SessionEnd } from '../../../tunnel/session/session.ts';
+import type { WayFacts } from '../health/way.ts';
 
 /** One agent's session with this gateway. */
 export interface AgentLink {
@@ -28,6 +29,8 @@ export interface TunnelFacts {
   readonly awaySinceMs: number | undefined;
   /** Why requests are refused though there are sessions; undefined: they are not. */
   readonly circuit?: { readonly cause: string } | undefined;
+  /** What went along the way to the API server lately; undefined: nothing is known. */
+  readonly way?: WayFacts | undefined;
 }
 
 interface Entry {

@@ -2,6 +2,7 @@ import type { AdmissionSettings } from '../../../crds/admission-settings.ts';
 import type { AgentSettings } from '../../../crds/agent-settings.ts';
 import type { CacheSettings } from '../../../crds/cache.ts';
 import type { CircuitBreakerSettings } from '../../../crds/circuit-breaker.ts';
+import type { HealthSettings } from '../../../crds/health.ts';
 
 /** What the gateway needs to know of a tunnel. main.ts makes it from the controller's store. */
 export interface TunnelView {
@@ -18,6 +19,8 @@ export interface TunnelView {
   readonly admission?: AdmissionSettings;
   readonly circuitBreaker: CircuitBreakerSettings;
   readonly cache: CacheSettings;
+  /** undefined: this gateway asks nothing by itself, but for a circuit that is half open. */
+  readonly health?: HealthSettings;
   /** Changes when spec.agent does: then another API server may be behind the tunnel. */
   readonly placement?: string;
 }

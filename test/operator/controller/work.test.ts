@@ -85,6 +85,7 @@ describe('operator/controller/work', () => {
         sessions: () => ({ liveSessions: 0, gateways: 0, agents: [] }),
         mint: () => mintAgentToken(randomBytes),
         unplaced: new Map(),
+        paces: new Map(),
         find: (name) => tunnels.get(name),
         hasKey: () => false,
         clusterOf: ({ metadata: { name } }) => ({

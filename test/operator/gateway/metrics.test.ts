@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { Registry } from 'prom-client';
 import type { CircuitSample } from '../../../operator/gateway/admission/breaker.ts';
+import { registerHealthMetrics } from '../../../operator/gateway/health/metrics.ts';
+import type { HealthSample } from '../../../operator/gateway/health/samples.ts';
 import { refusalCounter, registerCacheMetrics, registerCircuitMetrics } from '../../../operator/gateway/metrics.ts';
 
 describe('operator/gateway/metrics', () => {
@@ -35,6 +37,30 @@ describe('operator/gateway/metrics', () => {
     ]);
     samples = [];
     expect(await lines()).to.deep.equal([]);
+  });
+
+  it('tells how the agents of each tunnel are, of free disk only where one says, and of tunnels that are gone nothing', async () => {
+    const well = { latencyMs: 250, loopDelayMs: 30, memoryBytes: 9_000, heapBytes: 4_000, freeDiskBytes: undefined };
+    let samples: HealthSample[] = [
+      { ...well, tunnel: 'c1', freeDiskBytes: 0 },
+      { ...well, tunnel: 'c2' },
+    ];
+    const registry = new Registry();
+    const looks = () => ({ reached: 3, failed: 2, saturated: 1, spared: 7 });
+    registerHealthMetrics(registry, { healthSamples: () => samples, looks });
+    const lines = async () => (await registry.metrics()).split('\n').filter((line) => /^\w/.test(line));
+    const known = await lines();
+    expect(known).to.include.members([
+      'clustertunnel_health_upstream_latency_seconds{tunnel="c1"} 0.25',
+      'clustertunnel_health_loop_delay_seconds{tunnel="c2"} 0.03',
+      'clustertunnel_health_free_disk_bytes{tunnel="c1"} 0',
+      'clustertunnel_health_memory_bytes{tunnel="c2"} 9000',
+      'clustertunnel_health_heap_bytes{tunnel="c2"} 4000',
+      'clustertunnel_health_looks_total{result="saturated"} 1',
+    ]);
+    expect(known.filter((line) => line.includes('free_disk'))).to.have.length(1);
+    samples = [];
+    expect(await lines()).to.deep.equal((await lines()).filter((line) => line.includes('looks_total')));
   });
 
   it('tells what is remembered of all tunnels, and where answers came from', async () => {

@@ -178,6 +178,7 @@ export class World {
     for (let unrest: string | undefined = ''; unrest !== undefined; ) {
       await this.startOperator();
       unrest = (await this.#untold()) ?? (await this.#foundToDo(deadline)) ?? (await this.#podsToStart());
+      unrest ??= await this.#flapping();
       unrest ??= await this.#untold();
       if (deadline.aborted) throw new Error(`waited ${PATIENCE_MS / 1_000} s for quiet: ${unrest}`);
     }
@@ -219,6 +220,14 @@ export class World {
     const outcome = await this.#operator?.reconcileAnew(TUNNEL, deadline);
     if (outcome !== 'requeue_after' && outcome !== 'success') return `the reconcile ended with ${outcome}`;
     return this.chaos.writes === writes ? undefined : 'the reconcile wrote something';
+  }
+
+  /** Sessions came and went so often that the status waits until they stay; undefined when it does not. */
+  async #flapping(): Promise<string | undefined> {
+    const conditions = (await this.find())?.status?.conditions ?? [];
+    return conditions.some(({ reason }) => reason === 'Flapping')
+      ? 'the connection was not steady for long'
+      : undefined;
   }
 
   /** Pods that did not run yet; undefined when all do. */

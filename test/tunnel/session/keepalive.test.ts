@@ -42,6 +42,17 @@ describe('tunnel/session/keepalive', () => {
     expect(new Set(pings.map(({ token }) => token)).size).to.equal(4);
   });
 
+  it('knows when the peer was last heard, whatever it forgave itself', () => {
+    const { clock, keepalive, deaths } = alive(new StuckClock());
+    keepalive.start();
+    clock.advance(5_000);
+    keepalive.heard();
+    const heardMs = clock.nowMs();
+    clock.stick(60_000);
+    clock.advance(10_000);
+    expect([keepalive.heardMs, deaths.length]).to.deep.equal([heardMs, 0]);
+  });
+
   it('is silent after three intervals without a byte, not before, and once', () => {
     const { clock, keepalive, deaths } = alive(new ManualClock());
     keepalive.start();

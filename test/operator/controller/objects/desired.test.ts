@@ -51,6 +51,9 @@ const NOT_IN_MANIFESTS: Readonly<Record<string, string>> = {
   'spec.compression.mode': 'over the session',
   'spec.compression.minBytes': 'over the session',
   'spec.health.interval': 'over the session',
+  'spec.health.timeout': 'read by the gateway',
+  'spec.health.failureThreshold': 'read by the gateway',
+  'spec.health.minFreeDiskBytes': 'read by the controller',
 };
 
 interface RoleOf extends KubeObject {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { conditions } from '../../../../operator/controller/status/conditions.ts';
 import type { Failure } from '../../../../operator/controller/status/failure.ts';
-import type { Observation } from '../../../../operator/controller/status/observe.ts';
+import type { Observation, SessionFacts } from '../../../../operator/controller/status/observe.ts';
 import { observation, specOf, wellDeployment } from './observation.ts';
 
 const none = { liveSessions: 0, gateways: 0, agents: [] };
@@ -273,6 +273,50 @@ describe('operator/controller/status/conditions', () => {
   it('is Ready for a Manual tunnel without seeing its pods', () => {
     const seen = observation({ spec: manual, deployment: undefined });
     expect(brief(seen)).to.include({ Ready: 'True/RequestsGetThrough', AgentAvailable: 'True/AgentConnected' });
+  });
+
+  it('does not know whether sessions are open that nothing was heard of for long', () => {
+    const { sessions } = observation();
+    const heard = (agoMs: number) => observation({ sessions: { ...sessions, heardAtMs: 100_000 - agoMs } });
+    expect(brief(heard(45_000))).to.include({ Connected: 'True/SessionOpen' });
+    expect(brief(heard(45_001))).to.include({ Connected: 'Unknown/EvidenceTooOld', Ready: 'Unknown/EvidenceTooOld' });
+    expect(conditions(heard(50_000))).to.deep.equal(conditions(heard(90_000)));
+  });
+
+  describe('the disk of an agent', () => {
+    const { sessions } = observation();
+    const MEBIBYTE = 2 ** 20;
+    const seenWith = (bytes: number, health: object = {}) =>
+      observation({ spec: specOf({ health }), sessions: { ...sessions, freeDisk: { agent: 'agent-7', bytes } } });
+
+    it('is a warning beside Ready when it is nearly full', () => {
+      expect(brief(seenWith(128 * MEBIBYTE))).to.include({ Ready: 'True/RequestsGetThrough' });
+      const low = seenWith(128 * MEBIBYTE - 1);
+      expect(brief(low)).to.include({ Ready: 'True/LowDisk', AgentAvailable: 'True/AllReplicasReady' });
+      expect(messageOf(low, 'Ready')).to.match(/reaches Kubernetes v1.*Agent agent-7 has less than 128Mi free/);
+      expect(conditions(low)).to.deep.equal(conditions(seenWith(5)));
+    });
+
+    it('follows health.minFreeDiskBytes; 0 is never', () => {
+      expect(brief(seenWith(10 * MEBIBYTE, { minFreeDiskBytes: '8Mi' }))['Ready']).to.equal('True/RequestsGetThrough');
+      expect(brief(seenWith(7 * MEBIBYTE, { minFreeDiskBytes: '8Mi' }))['Ready']).to.equal('True/LowDisk');
+      expect(brief(seenWith(0, { minFreeDiskBytes: 0 }))['Ready']).to.equal('True/RequestsGetThrough');
+    });
+
+    it('is nothing beside what keeps requests from getting through', () => {
+      const low = { liveSessions: 0, gateways: 0, agents: [], freeDisk: { agent: 'a', bytes: 0 } };
+      expect(brief(observation({ sessions: low }))['Ready']).to.equal('False/NeverConnected');
+    });
+  });
+
+  it('tells that sessions come and go, and how it is now', () => {
+    const { sessions } = observation();
+    const flapping = (seen: SessionFacts) => observation({ sessions: seen, isFlapping: true });
+    expect(brief(flapping(sessions))).to.include({ Connected: 'True/Flapping', Ready: 'True/RequestsGetThrough' });
+    expect(brief(flapping(none))).to.include({ Connected: 'False/Flapping', Ready: 'False/Flapping' });
+    expect(messageOf(flapping(sessions), 'Connected')).to.match(/come and go.*Now: 2 sessions from 2 agents\.$/);
+    const suspended = observation({ spec: specOf({ suspend: true }), isFlapping: true });
+    expect(brief(suspended)).to.include({ Connected: 'False/Suspended' });
   });
 
   it('stamps the generation on each condition', () => {
