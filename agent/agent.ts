@@ -5,6 +5,7 @@ import type { Logger } from '../process/log.ts';
 import { type OpsServer, startOpsServer } from '../process/ops-server.ts';
 import { Budget } from '../tunnel/flow/budget.ts';
 import { websocketTransport } from '../tunnel/session/websocket.ts';
+import { Upstream } from '../upstream/upstream.ts';
 import { filesToAppear, readGatewayCredentials, ServiceAccount } from './credentials.ts';
 import { connectGateway } from './dial.ts';
 import { Dialer } from './dialer.ts';
@@ -16,7 +17,6 @@ import { type AgentGauges, AgentMetrics } from './metrics.ts';
 import { probe, probeIdentity } from './probe.ts';
 import { Server } from './serve.ts';
 import type { WorkerPools } from './session-slots.ts';
-import { Upstream } from './upstream.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 /** Requests that may wait here: those that were under way when a limit shrank. */

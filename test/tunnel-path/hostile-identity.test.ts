@@ -285,7 +285,7 @@ describe('tunnel-path/hostile-identity', function () {
   });
 
   it('I15 (CVE-2025-11393): the agent lends its credential to nobody, even if the gateway asks', async () => {
-    // Whoever is not refused here has an identity: an OPEN without one is test/agent/forward.test.ts.
+    // Whoever is not refused here has an identity: an OPEN without one is test/upstream/forward.test.ts.
     path.gateway.reviewToken = async () => ({ authenticated: true, user: { username: ' ' } });
     const { status } = await whole(path.gateway.client('h2'), { path: PODS, token: HUB_TOKEN });
     expect(status).to.equal(403);
