@@ -100,7 +100,13 @@ function assemble(config: AgentConfig, log: Logger) {
     health.reschedule();
   });
   const metrics = new AgentMetrics(() => gaugesOf({ dialer, pools, budget, upstream }));
-  const asking = { upstream, token: () => account.token(), onUnauthorized: () => account.expire(), clock };
+  const asking = {
+    upstream,
+    token: () => account.token(),
+    credential: "the agent's own token",
+    onUnauthorized: () => account.expire(),
+    clock,
+  };
   const server = new Server({
     context: { ...asking, timeouts: () => limits.current.timeouts },
     pools,

@@ -62,6 +62,7 @@ function viewOf({ metadata, spec }: ClusterTunnel, startedAt: Date): TunnelView 
     admission: admissionSettings(validated.spec),
     circuitBreaker: circuitBreakerSettings(validated.spec),
     cache: cacheSettings(validated.spec),
+    fallback: validated.spec.fallback?.kubeconfigSecretRef,
     placement: JSON.stringify(validated.spec.agent),
   };
 }

@@ -9,6 +9,8 @@ import type { Rate } from './admission/token-bucket.ts';
 import { Cache, type CacheCounts } from './cache/cache.ts';
 import { countAll, type GatewayCounts } from './counts.ts';
 import { drain } from './drain.ts';
+import { type FallbackSample, Fallbacks } from './fallback/fallbacks.ts';
+import type { FindTarget } from './fallback/target.ts';
 import { Authenticator, type ReviewToken } from './front/authenticate.ts';
 import { Authorizer, type ReviewAccess } from './front/authorize.ts';
 import { CertificateLogins } from './front/certificate-logins.ts';
@@ -43,6 +45,8 @@ export interface GatewayOptions {
   readonly replicaId: string;
   readonly tunnels: Tunnels;
   readonly findKey: FindAgentKey;
+  /** Of spec.fallback; without it no tunnel has one. */
+  readonly findFallback?: FindTarget;
   readonly reviewToken: ReviewToken;
   readonly reviewAccess: ReviewAccess;
   /** Of web pages that may ask, beside the gateway's own: https://host[:port]. */
@@ -74,6 +78,10 @@ export interface Gateway {
   cached(): CacheCounts;
   /** Of every tunnel. */
   circuits(): CircuitSample[];
+  /** Requests that went without their tunnels. */
+  fallbacks(): FallbackSample[];
+  /** The Secret of a tunnel's spec.fallback changed. */
+  fallbackChanged(tunnel: string): void;
   /** A tunnel's spec changed: running agents are told. */
   tunnelChanged(tunnel: string): void;
   setCertificate(certificate: ServingCertificate): void;
@@ -86,14 +94,14 @@ export interface Gateway {
 /** The exposed half of the operator: clients on one side, agents on the other. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { clock, random, log, tunnels, certificate, host, port, externalUrl, allowedOrigins = [] } = options;
-  const { budget, cache, registry, breaker, admission, unsettled, hub } = innerParts(options);
+  const { budget, cache, registry, breaker, admission, unsettled, hub, fallbacks } = innerParts(options);
   const certificates = new CertificateLogins(clock);
   const gate = gateFor(options, certificates);
   const usable = new UsableTunnels({ gate, tunnels, clock });
   const clusters = new Clusters({ gate, usable, registry, externalUrl, allowedOrigins });
   const longStreams = new LongStreams({ clock, random, log });
   const rates = new Rates({ clock, perUser: options.userRate });
-  const parts = { admission, rates, unsettled, replays: new Replays(), breaker, cache, longStreams };
+  const parts = { admission, rates, unsettled, replays: new Replays(), breaker, cache, fallbacks, longStreams };
   const forwarder = new Forwarder({ ...parts, clock, random, log });
   const onRefused = ({ code }: TunnelError) => options.onRefused?.(code);
   const handler = new Handler({ gate, clusters, forwarder, onRefused, clock, log });
@@ -109,27 +117,35 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     onUpgrade: (request, socket, head) => handler.upgrade(request, socket, head),
     onAgent: (request, socket, head) => hub.accept(request, socket, head),
   });
-  const counts = () => countAll({ registry, hub, handler, admission, unsettled, server, budget });
+  const counts = () => countAll({ registry, hub, handler, admission, unsettled, fallbacks, server, budget });
   return {
     port: server.port,
     facts: (tunnel) => {
       const circuit = breaker.facts(tunnel);
-      return { ...registry.facts(tunnel), ...(circuit === undefined ? {} : { circuit }) };
+      const fallback = fallbacks.facts(tunnel);
+      const more = { ...(circuit === undefined ? {} : { circuit }), ...(fallback === undefined ? {} : { fallback }) };
+      return { ...registry.facts(tunnel), ...more };
     },
     counts,
     inForce: () => inForce(tunnels, registry),
     cached: () => cache.counts,
     circuits: () => tunnels.list().map(({ name }) => breaker.sample(name)),
+    fallbacks: () => fallbacks.samples(),
+    fallbackChanged: (name) => fallbacks.changed(name),
     tunnelChanged: (name) => {
       const view = tunnels.get(name);
       tunnelChanged(name, view, { hub, admission, registry });
       longStreams.tunnelChanged(name, view);
       breaker.tunnelChanged(name);
       cache.tunnelChanged(name, view);
+      fallbacks.changed(name);
     },
     setCertificate: (next) => server.setCertificate(next),
     setClientAuthorities: (pem) => certificates.setAuthorities(pem),
-    drain: (signal) => drain({ server, handler, admission, longStreams, hub, clock }, signal),
+    drain: async (signal) => {
+      await drain({ server, handler, admission, longStreams, hub, clock }, signal);
+      await fallbacks.close();
+    },
   };
 }
 
@@ -141,14 +157,28 @@ function innerParts(options: GatewayOptions) {
   const registry = registryFor(options, cache);
   const breaker = breakerFor(options, registry, (tunnel) => admission.changed(tunnel));
   const admission: Admission = new Admission({ registry, tunnels, budget, breaker, clock, random });
-  budget.onFreed = () => admission.freed();
+  const fallbacks = fallbacksFor(options, budget);
+  budget.onFreed = () => {
+    admission.freed();
+    fallbacks.freed();
+  };
   const unsettled = new Unsettled(clock);
   const onRoom = (tunnel: string) => {
     admission.changed(tunnel);
     breaker.roomCame(tunnel);
   };
   const hub = new Hub({ ...options, registry, unsettled, budgets: new BudgetShares(budget), onRoom });
-  return { budget, cache, registry, breaker, admission, unsettled, hub };
+  return { budget, cache, registry, breaker, admission, unsettled, hub, fallbacks };
+}
+
+const NO_TARGET: ReturnType<FindTarget> = { trouble: { reason: 'KubeconfigMissing', message: 'No Secrets are read.' } };
+
+function fallbacksFor(
+  { tunnels, findFallback, clock, log, onTunnelChange }: GatewayOptions,
+  budget: Budget,
+): Fallbacks {
+  const findTarget = findFallback ?? (() => NO_TARGET);
+  return new Fallbacks({ tunnels, findTarget, budget, clock, log, onChange: onTunnelChange });
 }
 
 /** What is remembered of a tunnel goes with its last session. */

@@ -52,6 +52,7 @@ export class Serving {
       context: {
         upstream: this.upstream,
         token,
+        credential: "the agent's own token",
         onUnauthorized: () => {
           this.unauthorized += 1;
         },

@@ -23,6 +23,8 @@ export interface Patience {
   /** When it has waited long enough for a worker, though the tunnel is there. */
   readonly deadlineMs: number;
   readonly disconnectGraceMs: number;
+  /** It may go another way: it waits no longer than until the tunnel has been away for its grace, whenever it came. */
+  readonly hasFallback?: boolean;
 }
 
 /** Whether waiting for the tunnel makes sense at all. */
@@ -35,10 +37,17 @@ export function isOffline(absence: Absence, isWatch: boolean): boolean {
 
 /** When a waiting request gives up. While the tunnel is away: its grace; while it is there: its deadline. */
 export function giveUpAtMs({ isConnected, awaySinceMs }: Absence, patience: Patience): number {
-  const { isWatch, enteredMs, deadlineMs, disconnectGraceMs } = patience;
+  const { isWatch, enteredMs, deadlineMs, disconnectGraceMs, hasFallback = false } = patience;
   if (isConnected) return deadlineMs;
+  if (hasFallback) return Math.min(deadlineMs, (awaySinceMs ?? enteredMs) + disconnectGraceMs);
   const sinceMs = Math.max(enteredMs, awaySinceMs ?? enteredMs);
   return Math.min(deadlineMs, sinceMs + (isWatch ? WATCH_HOLD_MS : disconnectGraceMs));
+}
+
+/** Whether another way is open, and the tunnel has been away for too long already. */
+export function isImpatient(absence: Absence, patience: Patience): boolean {
+  const { hasFallback = false } = patience;
+  return hasFallback && !absence.isConnected && giveUpAtMs(absence, patience) <= absence.nowMs;
 }
 
 /** The request that waits: of which tunnel, and what it asks, without the query. */

@@ -7,7 +7,7 @@ import { leaving, TunnelError } from '../front/tunnel-error.ts';
 import { choose } from '../sessions/choose.ts';
 import type { AgentLink, Registry } from '../sessions/registry.ts';
 import type { Tunnels } from '../sessions/tunnels.ts';
-import { type Absence, gaveUp, giveUpAtMs, isOffline, offline, type Patience } from './absence.ts';
+import { type Absence, gaveUp, giveUpAtMs, isImpatient, isOffline, offline, type Patience } from './absence.ts';
 import type { Breaker } from './breaker.ts';
 import { WaitingRoom } from './waiting.ts';
 
@@ -34,6 +34,8 @@ export interface Applicant {
   /** timeouts.request: how long it may take, and wait for a worker. Long-running ones only wait no longer. */
   readonly requestMs: number;
   readonly disconnectGraceMs: number;
+  /** It may go another way: see Patience. */
+  readonly hasFallback?: boolean;
   /** What OPEN says, given the milliseconds that are left (0: no deadline). */
   readonly head: (deadlineMs: number) => RequestHead;
   /** The stream is open on this session; its events must be attached before returning. */
@@ -83,8 +85,10 @@ export class Admission {
 
   /** Opens a stream now or when there is room. The returned function gives up: the client went away. */
   admit(applicant: Applicant): () => void {
-    const { isWatch, requestMs, disconnectGraceMs, enteredMs = this.#options.clock.nowMs() } = applicant;
-    const patience: Patience = { isWatch, enteredMs, deadlineMs: enteredMs + requestMs, disconnectGraceMs };
+    const { isWatch, requestMs, disconnectGraceMs, hasFallback = false } = applicant;
+    const { enteredMs = this.#options.clock.nowMs() } = applicant;
+    const deadlineMs = enteredMs + requestMs;
+    const patience: Patience = { isWatch, enteredMs, deadlineMs, disconnectGraceMs, hasFallback };
     if (this.#isRefused(applicant)) return () => {};
     const room = this.#rooms.get(applicant.tunnel)?.[applicant.pool];
     const isFirst = room === undefined || room.size === 0;
@@ -155,6 +159,10 @@ export class Admission {
     const absence = this.#absence(applicant);
     if (this.#isDraining || isOffline(absence, isWatch)) {
       onError(this.#isDraining ? leaving({ tunnel, path }) : offline(applicant, absence));
+      return () => {};
+    }
+    if (isImpatient(absence, patience)) {
+      onError(this.#gaveUp(applicant));
       return () => {};
     }
     const leave = this.#room(tunnel)[pool].enter({

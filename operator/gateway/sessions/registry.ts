@@ -2,6 +2,7 @@ import { type HealthReport, REPORT_EVERY_MS } from '../../../crds/health-report.
 import type { Clock } from '../../../process/clock.ts';
 import type { GatewaySession } from '../../../tunnel/session/gateway-session.ts';
 import type { SessionEnd } from '../../../tunnel/session/session.ts';
+import type { FallbackFacts } from '../fallback/fallbacks.ts';
 
 /** One agent's session with this gateway. */
 export interface AgentLink {
@@ -28,6 +29,8 @@ export interface TunnelFacts {
   readonly awaySinceMs: number | undefined;
   /** Why requests are refused though there are sessions; undefined: they are not. */
   readonly circuit?: { readonly cause: string } | undefined;
+  /** undefined: the tunnel has none. */
+  readonly fallback?: FallbackFacts | undefined;
 }
 
 interface Entry {

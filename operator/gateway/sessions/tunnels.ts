@@ -18,6 +18,8 @@ export interface TunnelView {
   readonly admission?: AdmissionSettings;
   readonly circuitBreaker: CircuitBreakerSettings;
   readonly cache: CacheSettings;
+  /** spec.fallback: the kubeconfig by which the gateway itself may reach the target; undefined: it may not. */
+  readonly fallback?: { readonly name: string; readonly key: string } | undefined;
   /** Changes when spec.agent does: then another API server may be behind the tunnel. */
   readonly placement?: string;
 }
