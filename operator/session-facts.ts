@@ -23,7 +23,7 @@ export function settlingUntil(
 export const NO_SESSIONS: TunnelFacts = { links: [], lastDisconnect: undefined, awaySinceMs: undefined };
 
 /** What the gateway knows of a tunnel, in the words that the conditions are decided from. */
-export function sessionFacts({ links, lastDisconnect, circuit }: TunnelFacts): SessionFacts {
+export function sessionFacts({ links, lastDisconnect, circuit, fallback }: TunnelFacts): SessionFacts {
   return {
     liveSessions: links.length,
     gateways: links.length > 0 ? 1 : 0,
@@ -31,6 +31,7 @@ export function sessionFacts({ links, lastDisconnect, circuit }: TunnelFacts): S
     lastDisconnect,
     upstream: upstreamOf(links),
     circuit,
+    fallback,
   };
 }
 

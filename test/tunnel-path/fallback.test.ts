@@ -156,6 +156,13 @@ describe('tunnel-path/fallback', function () {
     expect(results()).to.include({ answered: 1, cancelled: 1 });
   });
 
+  it('passes an answer on that comes before the request has been read', async () => {
+    await lose();
+    const body = 'x'.repeat(3_000_000);
+    path.upstream.answer = (_, response) => response.end(body);
+    expect((await ask({ method: 'POST', body })).text.length).to.equal(body.length);
+  });
+
   it('holds a source up while its client takes nothing', async () => {
     await lose();
     let written = 0;

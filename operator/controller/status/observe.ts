@@ -13,6 +13,18 @@ export interface SessionFacts {
   readonly lastDisconnect?: { readonly time: string; readonly reason: string } | undefined;
   /** Requests are refused at once after repeated failures; the last, in words. */
   readonly circuit?: { readonly cause: string } | undefined;
+  /** How requests may go while the tunnel cannot carry them; undefined: they may not. */
+  readonly fallback?:
+    | {
+        /** URL of the API server; undefined: `refused` says why there is none. */
+        readonly server: string | undefined;
+        readonly refused:
+          | { readonly reason: 'KubeconfigMissing' | 'KubeconfigRefused'; readonly message: string }
+          | undefined;
+        /** Why it could not be reached when it was asked last. */
+        readonly trouble: string | undefined;
+      }
+    | undefined;
   /** The newest evidence about the API server behind the tunnel. */
   readonly upstream?:
     | {

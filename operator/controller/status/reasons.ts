@@ -35,6 +35,10 @@ export const Reason = {
   NotProbedYet: 'NotProbedYet',
   EvidenceTooOld: 'EvidenceTooOld',
   CircuitOpen: 'CircuitOpen',
+  // FallbackReady
+  Standby: 'Standby',
+  RequestsGoDirectly: 'RequestsGoDirectly',
+  FallbackUnreachable: 'FallbackUnreachable',
   // Ready
   RequestsGetThrough: 'RequestsGetThrough',
   // Ready, while the tunnel is deleted
