@@ -135,6 +135,24 @@ describe('tunnel-path/hostile-identity', function () {
     });
   }
 
+  describe('by the fallback, while the tunnel is away', () => {
+    beforeEach(async () => {
+      const { gateway, upstream } = path;
+      const { url: server, ca: caPem } = upstream;
+      const nothing = { tlsServerName: undefined, certificatePem: undefined, keyPem: undefined };
+      // Then all that arrives is told in the same words as through the tunnel.
+      gateway.kubeconfigs.set('prod/kubeconfig', { server, caPem, token: 'agent-token', ...nothing });
+      gateway.addTunnel('c1', { fallback: { name: 'prod', key: 'kubeconfig' } });
+      path.sever();
+      await until(() => gateway.counts.sessions === 0);
+      gateway.clock.advance(SETTINGS.timeouts.disconnectGraceMs);
+    });
+
+    for (const entry of Object.values(HOSTILE).flat()) {
+      it(`${entry.what}: ${entry.answers.join(', ') || 'cut'}`, () => expectHarmless(path, entry));
+    }
+  });
+
   it('I3: whatever Connection says, the target sees alice or nothing', async () => {
     const names = ['impersonate-user', 'authorization', 'x-a', 'close', 'accept', 'Impersonate-Group', 'te', '', ' '];
     const client = path.gateway.client('http/1.1');
