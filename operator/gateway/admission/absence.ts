@@ -44,12 +44,6 @@ export function giveUpAtMs({ isConnected, awaySinceMs }: Absence, patience: Pati
   return Math.min(deadlineMs, sinceMs + (isWatch ? WATCH_HOLD_MS : disconnectGraceMs));
 }
 
-/** Whether another way is open, and the tunnel has been away for too long already. */
-export function isImpatient(absence: Absence, patience: Patience): boolean {
-  const { hasFallback = false } = patience;
-  return hasFallback && !absence.isConnected && giveUpAtMs(absence, patience) <= absence.nowMs;
-}
-
 /** The request that waits: of which tunnel, and what it asks, without the query. */
 export interface Waiting {
   readonly tunnel: string;
@@ -68,6 +62,19 @@ export function gaveUp(waiting: Waiting, absence: Absence, random: number): Tunn
   if (!isWatch) return new TunnelError('cluster_reconnecting', message, { tunnel, path });
   const retryAfterSeconds = 2 + Math.floor(random * 7);
   return new TunnelError('watch_held', message, { tunnel, path, retryAfterSeconds });
+}
+
+/** What a request is told for which waiting makes no sense: the tunnel is offline, or has been away for too long while another way is open. */
+export function refusedAtOnce(
+  waiting: Waiting,
+  absence: Absence,
+  patience: Patience,
+  random: number,
+): TunnelError | undefined {
+  if (isOffline(absence, waiting.isWatch)) return offline(waiting, absence);
+  const { hasFallback = false } = patience;
+  if (!hasFallback || absence.isConnected || giveUpAtMs(absence, patience) > absence.nowMs) return undefined;
+  return gaveUp(waiting, absence, random);
 }
 
 /** What a request is told that need not wait. */

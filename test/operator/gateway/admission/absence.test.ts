@@ -2,10 +2,10 @@ import { expect } from 'chai';
 import {
   gaveUp,
   giveUpAtMs,
-  isImpatient,
   isOffline,
   offline,
   type Patience,
+  refusedAtOnce,
   suspended,
 } from '../../../../operator/gateway/admission/absence.ts';
 import { rowOf } from '../../../../operator/gateway/front/fault.ts';
@@ -71,10 +71,13 @@ describe('operator/gateway/admission/absence', () => {
 
   it('does not begin to wait where another way is open and the grace is over', () => {
     const patience = { ...PATIENCE, hasFallback: true };
-    expect(isImpatient(away(90_000), patience)).to.equal(true);
-    expect(isImpatient(away(90_001), patience)).to.equal(false);
-    expect(isImpatient({ ...CONNECTED, nowMs: 999_000 }, patience)).to.equal(false);
-    expect(isImpatient(away(90_000), PATIENCE)).to.equal(false);
+    const told = (absence: typeof CONNECTED | ReturnType<typeof away>, said: Patience) =>
+      refusedAtOnce(ASKED, absence, said, 0)?.kind;
+    expect(told(away(90_000), patience)).to.equal('cluster_reconnecting');
+    expect(told(away(90_001), patience)).to.equal(undefined);
+    expect(told({ ...CONNECTED, nowMs: 999_000 }, patience)).to.equal(undefined);
+    expect(told(away(90_000), PATIENCE)).to.equal(undefined);
+    expect(told(away(0), PATIENCE)).to.equal('cluster_offline');
   });
 
   it('says who was missing: a worker, the tunnel for a moment, the tunnel for long', () => {
