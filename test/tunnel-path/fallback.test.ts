@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
 import { UNSAID_ACCESS } from '../../crds/access-settings.ts';
@@ -318,6 +319,47 @@ describe('tunnel-path/fallback', function () {
     path.gateway.clock.advance(1_000);
     expect(causeIn((await first).text)).to.include({ reason: 'request_timeout', field: 'gateway' });
     await until(() => path.gateway.isQuiet);
+  });
+
+  it('tells who waits that the tunnel is not there when that is suspended meanwhile', async () => {
+    await lose();
+    const limits = { ...SETTINGS.limits, maxConcurrentRequests: 1 };
+    change({ settings: { ...SETTINGS, limits } });
+    let answer = () => {};
+    path.upstream.answer = (_, response) => {
+      answer = () => response.end('ok');
+    };
+    const first = ask();
+    await until(() => path.upstream.received.length === 1);
+    const second = ask();
+    await until(() => path.gateway.counts.waiting === 1);
+    change({ settings: { ...SETTINGS, limits }, isSuspended: true });
+    expect(causeIn((await second).text).reason).to.equal('cluster_reconnecting');
+    answer();
+    expect((await first).text, 'what runs goes on').to.equal('ok');
+  });
+
+  it('lets a target that takes connections and says nothing slow no other tunnel', async () => {
+    await lose();
+    const silent = createServer();
+    const sockets: Socket[] = [];
+    silent.on('connection', (socket) => sockets.push(socket));
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const server = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    path.gateway.kubeconfigs.set('prod/kubeconfig', { ...target, server });
+    path.gateway.gateway.fallbackChanged('c1');
+    const { maxConcurrentRequests } = SETTINGS.limits;
+    const stuck = Array.from({ length: maxConcurrentRequests + 10 }, () => ask());
+    await until(() => sockets.length === maxConcurrentRequests && path.gateway.counts.waiting === 10);
+    path.gateway.addTunnel('c2');
+    await path.gateway.agent({ tunnel: 'c2', serve: (served) => served.answer(200, [], 'fine') });
+    expect((await ask({ path: PODS.replace('c1', 'c2') })).text).to.equal('fine');
+    expect(sockets).to.have.length(maxConcurrentRequests);
+    change({ fallback: undefined });
+    for (const { status } of await Promise.all(stuck)) expect(status).to.equal(503);
+    silent.close();
+    for (const socket of sockets) socket.destroy();
   });
 
   it('goes nowhere while the tunnel is suspended, or without a fallback', async () => {

@@ -90,7 +90,7 @@ export class DirectWay {
       user: applicant.user,
       take: () => this.#open(applicant),
       dueMs: () => applicant.deadlineMs,
-      expire: () => this.#refuse(applicant, this.#connection === undefined ? applicant.refusal : late(applicant)),
+      expire: () => this.#refuse(applicant, this.#isLate(applicant) ? late(applicant) : applicant.refusal),
       giveWay: () => this.#refuse(applicant, full(applicant)),
     });
     if (leave === undefined) this.#refuse(applicant, full(applicant));
@@ -135,6 +135,10 @@ export class DirectWay {
 
   async close(): Promise<void> {
     await this.#connection?.close();
+  }
+
+  #isLate({ deadlineMs }: DirectApplicant): boolean {
+    return this.#options.clock.nowMs() >= deadlineMs;
   }
 
   #refuse({ onError }: DirectApplicant, error: TunnelError): void {
