@@ -23,6 +23,8 @@ import { WorkerPool } from './worker-pool.ts';
 const QUEUE_LIMIT = 8;
 /** spec.health has no field for it yet. */
 const PROBE_TIMEOUT_MS = 5_000;
+/** What an API server that says 401 does not accept. */
+const CREDENTIAL = "the agent's own token";
 
 /** A running agent. */
 export interface Agent {
@@ -100,15 +102,9 @@ function assemble(config: AgentConfig, log: Logger) {
     health.reschedule();
   });
   const metrics = new AgentMetrics(() => gaugesOf({ dialer, pools, budget, upstream }));
-  const asking = {
-    upstream,
-    token: () => account.token(),
-    credential: "the agent's own token",
-    onUnauthorized: () => account.expire(),
-    clock,
-  };
+  const asking = { upstream, token: () => account.token(), onUnauthorized: () => account.expire(), clock };
   const server = new Server({
-    context: { ...asking, timeouts: () => limits.current.timeouts },
+    context: { ...asking, credential: CREDENTIAL, timeouts: () => limits.current.timeouts },
     pools,
     limits,
     budget,
