@@ -43,8 +43,8 @@ describe('tunnel-path/fallback', function () {
   /** The tunnel is away for longer than its grace. */
   const lose = async () => {
     await path.break();
-    await path.relay.cut();
     path.gateway.clock.advance(GRACE_MS);
+    await until(() => path.dialer.state === 'backoff');
   };
 
   it('goes through the tunnel while that is there, directly when it is away for its grace, and through it again', async () => {
@@ -56,6 +56,8 @@ describe('tunnel-path/fallback', function () {
     const direct = await early;
     expect([direct.status, direct.text, direct.headers['x-clustertunnel-via']]).to.deep.equal([200, 'ok', 'fallback']);
     expect((await ask({ method: 'POST', body: '{}' })).headers['x-clustertunnel-via'], 'at once').to.equal('fallback');
+    // The attempt that the clock began has failed.
+    await until(() => path.dialer.state === 'backoff');
     await path.mend();
     expect((await ask()).headers['x-clustertunnel-via']).to.equal(undefined);
     const tokens = path.upstream.received.map(({ rawHeaders }) => identityIn(rawHeaders)[1]);
