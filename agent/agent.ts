@@ -5,6 +5,7 @@ import type { Logger } from '../process/log.ts';
 import { type OpsServer, startOpsServer } from '../process/ops-server.ts';
 import { Budget } from '../tunnel/flow/budget.ts';
 import { websocketTransport } from '../tunnel/session/websocket.ts';
+import { Upstream } from '../upstream/upstream.ts';
 import { filesToAppear, readGatewayCredentials, ServiceAccount } from './credentials.ts';
 import { connectGateway } from './dial.ts';
 import { Dialer } from './dialer.ts';
@@ -16,13 +17,14 @@ import { type AgentGauges, AgentMetrics } from './metrics.ts';
 import { probe, probeIdentity } from './probe.ts';
 import { Server } from './serve.ts';
 import type { WorkerPools } from './session-slots.ts';
-import { Upstream } from './upstream.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 /** Requests that may wait here: those that were under way when a limit shrank. */
 const QUEUE_LIMIT = 8;
 /** CONFIG has no room for spec.health.timeout, which is about the gateways' probes. */
 const PROBE_TIMEOUT_MS = 5_000;
+/** What an API server that says 401 does not accept. */
+const CREDENTIAL = "the agent's own token";
 
 /** A running agent. */
 export interface Agent {
@@ -102,7 +104,7 @@ function assemble(config: AgentConfig, log: Logger) {
   const metrics = new AgentMetrics(() => gaugesOf({ dialer, pools, budget, upstream }));
   const asking = { upstream, token: () => account.token(), onUnauthorized: () => account.expire(), clock };
   const server = new Server({
-    context: { ...asking, timeouts: () => limits.current.timeouts },
+    context: { ...asking, credential: CREDENTIAL, timeouts: () => limits.current.timeouts },
     pools,
     limits,
     budget,

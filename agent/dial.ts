@@ -5,9 +5,9 @@ import type { Clock } from '../process/clock.ts';
 import { VERSION } from '../process/version.ts';
 import { CONNECT_PATH, SUBPROTOCOL } from '../tunnel/session/settings.ts';
 import { WEBSOCKET_OPTIONS } from '../tunnel/session/websocket.ts';
+import { codeOf, connectSentence } from '../upstream/upstream-trouble.ts';
 import type { GatewayCredentials } from './credentials.ts';
 import { ProxyHop } from './proxy-hop.ts';
-import { codeOf, connectSentence } from './upstream-trouble.ts';
 
 /** TCP, the proxy's CONNECT, TLS and the upgrade together. */
 const CONNECT_TIMEOUT_MS = 15_000;

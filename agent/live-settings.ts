@@ -1,9 +1,9 @@
 import type { AgentSettings } from '../crds/agent-settings.ts';
 import type { Budget } from '../tunnel/flow/budget.ts';
 import type { AgentSession } from '../tunnel/session/agent-session.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 import { sessionSettings } from './limits.ts';
 import type { WorkerPools } from './session-slots.ts';
-import type { Upstream } from './upstream.ts';
 
 /** What follows the settings while it runs. All else reads them when it needs them. */
 export interface Running {

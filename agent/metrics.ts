@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { ErrorCode, nameOf } from '../tunnel/wire/codes.ts';
+import type { ExchangeEnd } from '../upstream/exchange-options.ts';
 import type { DeflatedBytes } from './deflation.ts';
-import type { ExchangeEnd } from './exchange-options.ts';
 import type { PoolName } from './session-slots.ts';
 
 const PREFIX = 'clustertunnel_agent_';

@@ -3,9 +3,9 @@ import { canPassAsExtra } from '../crds/extra-keys.ts';
 import type { Clock } from '../process/clock.ts';
 import { describeError } from '../process/redact.ts';
 import type { Identity, RawHeaders } from '../tunnel/wire/head.ts';
-import { identityHeaders } from './outgoing-headers.ts';
-import type { Upstream } from './upstream.ts';
-import { codeOf, connectSentence } from './upstream-trouble.ts';
+import { identityHeaders } from '../upstream/outgoing-headers.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import { codeOf, connectSentence } from '../upstream/upstream-trouble.ts';
 
 /** What asking the API server has shown. */
 export interface ProbeResult {

@@ -1,5 +1,5 @@
 import { HttpsProxyAgent } from 'https-proxy-agent';
-import { codeOf, connectSentence } from './upstream-trouble.ts';
+import { codeOf, connectSentence } from '../upstream/upstream-trouble.ts';
 
 /** The only answer to CONNECT that opens the way. */
 const ESTABLISHED = 200;

@@ -9,11 +9,11 @@ import type { Transport } from '../tunnel/session/transport.ts';
 import { ErrorCode, nameOf } from '../tunnel/wire/codes.ts';
 import type { Hello } from '../tunnel/wire/documents.ts';
 import type { RequestHead } from '../tunnel/wire/head.ts';
+import type { ExchangeEnd, ForwardContext } from '../upstream/exchange-options.ts';
+import { Exchange } from '../upstream/forward.ts';
+import { denial } from '../upstream/policy.ts';
 import { type DeflatedBytes, Deflation } from './deflation.ts';
-import type { ExchangeEnd, ForwardContext } from './exchange-options.ts';
-import { Exchange } from './forward.ts';
 import { type Limits, sessionSettings } from './limits.ts';
-import { denial } from './policy.ts';
 import { SessionSlots, type WorkerPools } from './session-slots.ts';
 import type { Place } from './worker-pool.ts';
 

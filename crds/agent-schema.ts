@@ -1,4 +1,5 @@
 import { resourceAmounts } from './fields.ts';
+import { kubeconfigSecretRef } from './kubeconfig-ref-schema.ts';
 import { requestsWithinLimits } from './quantity-rules.ts';
 import { immutable, matching, RULES_KEYWORD, type Rule } from './rules.ts';
 
@@ -6,42 +7,11 @@ const namespaceName = matching(
   '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
   "must be a namespace name: lower case letters, digits and '-', for example clustertunnel-agent",
 );
-const secretName = matching(
-  '^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
-  "must be the name of a Secret: lower case letters, digits, '-' and '.', for example prod-kubeconfig",
-);
-const secretKey = matching(
-  '^[-._a-zA-Z0-9]+$',
-  "must be the key of a Secret: letters, digits, '-', '_' and '.', for example kubeconfig",
-);
 const PORT = '([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])';
 const proxyUrl = matching(
   `^http://([A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?|\\[[0-9A-Fa-f:.]{2,45}\\])(:${PORT})?/?$`,
   'must be http://host or http://host:port, for example http://proxy.example:3128',
 );
-
-const kubeconfigSecretRefSchema = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['name'],
-  description:
-    "Secret in the operator's own namespace with the kubeconfig of the target, for placement Kubeconfig only. Credentials must stand in the kubeconfig itself: a token, or certificate and key as data; no exec plugins and no file names.",
-  properties: {
-    name: {
-      type: 'string',
-      maxLength: 253,
-      description: 'Name of the Secret, for example prod-kubeconfig.',
-      [RULES_KEYWORD]: [secretName],
-    },
-    key: {
-      type: 'string',
-      default: 'kubeconfig',
-      maxLength: 253,
-      description: 'Key of the Secret that holds the kubeconfig; default kubeconfig.',
-      [RULES_KEYWORD]: [secretKey],
-    },
-  },
-} as const;
 
 const resourcesSchema = {
   type: 'object',
@@ -109,7 +79,9 @@ export const agentSchema = {
         'Who deploys the agent. Local: the operator deploys it in the cluster it runs in. Kubeconfig: the operator deploys it in the cluster that the kubeconfig of kubeconfigSecretRef names. Manual: you apply the output of `clustertunnel manifest <name>` once at a cluster that the operator cannot reach. Default Local. Cannot be changed later.',
       'x-kubernetes-validations': [immutable()],
     },
-    kubeconfigSecretRef: kubeconfigSecretRefSchema,
+    kubeconfigSecretRef: kubeconfigSecretRef(
+      "Secret in the operator's own namespace with the kubeconfig of the target, for placement Kubeconfig only. Credentials must stand in the kubeconfig itself: a token, or certificate and key as data; no exec plugins and no file names.",
+    ),
     namespace: {
       type: 'string',
       default: 'clustertunnel-agent',

@@ -2,6 +2,7 @@ import { accessSchema } from './access-schema.ts';
 import { agentSchema } from './agent-schema.ts';
 import { cacheSchema } from './cache-schema.ts';
 import { circuitBreakerSchema } from './circuit-breaker-schema.ts';
+import { fallbackSchema } from './fallback-schema.ts';
 import { bytes, duration } from './fields.ts';
 import { healthSchema } from './health-schema.ts';
 import { limitsSchema } from './limits-schema.ts';
@@ -152,5 +153,6 @@ export const specSchema = {
     cache: cacheSchema,
     compression: compressionSchema,
     health: healthSchema,
+    fallback: fallbackSchema,
   },
 } as const;

@@ -89,6 +89,7 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
       return { ...sessionFacts(facts), settlingUntilMs: settlingUntil(createdAt, started, facts) };
     },
     onTunnel: (name) => gateway?.tunnelChanged(name),
+    onKubeconfig: (name) => gateway?.fallbackChanged(name),
   });
   const leaving = new AbortController();
   const ready = () => {
@@ -145,6 +146,7 @@ function openGateway(
     replicaId: config.podName,
     tunnels: new TunnelViews(controller.tunnels, systemClock.date()),
     findKey: (keyId) => controller.findAgentKey(keyId),
+    findFallback: (ref) => controller.findKubeconfig(ref),
     allowedOrigins: config.allowedOrigins,
     tokenAudiences: config.tokenAudiences,
     failedLoginsPerSecond: config.failedLoginsPerSecond,

@@ -23,7 +23,7 @@ export function settlingUntil(
 export const NO_SESSIONS: TunnelFacts = { links: [], lastDisconnect: undefined, awaySinceMs: undefined };
 
 /** What the gateway knows of a tunnel, in the words that the conditions are decided from. */
-export function sessionFacts({ links, lastDisconnect, circuit, way }: TunnelFacts): SessionFacts {
+export function sessionFacts({ links, lastDisconnect, circuit, way, fallback }: TunnelFacts): SessionFacts {
   return {
     liveSessions: links.length,
     gateways: links.length > 0 ? 1 : 0,
@@ -34,6 +34,7 @@ export function sessionFacts({ links, lastDisconnect, circuit, way }: TunnelFact
     way,
     heardAtMs: links.length === 0 ? undefined : Math.max(...links.map(({ session }) => session.session.vitals.heardMs)),
     freeDisk: leastFreeDisk(links),
+    fallback,
   };
 }
 

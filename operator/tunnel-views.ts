@@ -64,6 +64,7 @@ function viewOf({ metadata, spec }: ClusterTunnel, startedAt: Date): TunnelView 
     circuitBreaker: circuitBreakerSettings(validated.spec),
     cache: cacheSettings(validated.spec),
     health: healthSettings(validated.spec),
+    fallback: validated.spec.fallback?.kubeconfigSecretRef,
     placement: JSON.stringify(validated.spec.agent),
   };
 }

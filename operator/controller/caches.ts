@@ -19,7 +19,7 @@ export interface CachesOptions {
   readonly onTunnel: (change: Change<KubeObject>) => void;
   /** A Secret of keys or a ClusterRoleBinding of ours changed. */
   readonly onBelonging: (change: Change<KubeObject>) => void;
-  /** The Secret that the tunnel's kubeconfigSecretRef names came, changed or went. */
+  /** A Secret that a kubeconfigSecretRef of the tunnel names came, changed or went. */
   readonly onKubeconfig: (tunnel: string) => void;
 }
 
@@ -45,7 +45,7 @@ const SECRETS_PAGE_SIZE = 40;
 export function createCaches(options: CachesOptions): Caches {
   const { onTunnel, onBelonging, onKubeconfig, namespace, ...shared } = options;
   const tunnels = new Store<ClusterTunnel & KubeObject>({
-    indexes: { [KUBECONFIG_INDEX]: ({ spec }) => [spec?.agent?.kubeconfigSecretRef?.name ?? []].flat() },
+    indexes: { [KUBECONFIG_INDEX]: kubeconfigSecretsOf },
     onChange: onTunnel,
   });
   const keys = new Store<DataObject>({
@@ -78,6 +78,12 @@ export function createCaches(options: CachesOptions): Caches {
     synced: Promise.all(reflectors.map(({ synced }) => synced)),
     run: (signal) => Promise.all(reflectors.map((reflector) => reflector.run(signal))),
   };
+}
+
+/** Names of the Secrets that hold a tunnel's kubeconfigs: of its agent, and of its fallback. */
+function kubeconfigSecretsOf({ spec }: ClusterTunnel): string[] {
+  const refs = [spec?.agent?.kubeconfigSecretRef, spec?.fallback?.kubeconfigSecretRef];
+  return [...new Set(refs.flatMap((ref) => (ref?.name === undefined ? [] : [ref.name])))];
 }
 
 /** A label alone makes no key: users put Secrets beside ours, and label them as they like. */

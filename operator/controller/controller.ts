@@ -12,6 +12,7 @@ import type { Change } from '../kube/store.ts';
 import { type Caches, createCaches, findAgentKey, hasAgentKey } from './caches.ts';
 import { Clusters, type ClustersOptions } from './clusters/clusters.ts';
 import { isOnlyStatus, mayBeDrift, tunnelsOf } from './clusters/drift.ts';
+import type { KubeconfigChoice, KubeconfigRef } from './clusters/kubeconfig-secrets.ts';
 import { LEADER_LEASE } from './names.ts';
 import type { GatewayFacts } from './objects/desired.ts';
 import { Placed } from './place/placed.ts';
@@ -47,6 +48,8 @@ export interface ControllerDeps {
   readonly connect?: ClustersOptions['connect'];
   /** Told of each tunnel that came, changed or went: sessions of a deleted one must end. */
   readonly onTunnel?: (name: string, tunnel: ClusterTunnel | undefined) => void;
+  /** Told of each tunnel whose kubeconfigs may be other ones now. */
+  readonly onKubeconfig?: (name: string) => void;
 }
 
 /** Hooks for metrics; all optional. */
@@ -69,6 +72,8 @@ export interface Controller {
   readonly tunnels: TunnelReader;
   /** The key with this id, if its tunnel exists. For the gateway, on every replica. */
   findAgentKey(keyId: string): AgentKey | undefined;
+  /** What a Secret of the operator's namespace holds now. For the gateway, on every replica. */
+  findKubeconfig(ref: KubeconfigRef): KubeconfigChoice;
   readonly isLeader: () => boolean;
 }
 
@@ -93,7 +98,10 @@ export function createController(deps: ControllerDeps): Controller {
     onBelonging: (change) => {
       for (const tunnel of tunnelsOf(change)) onChange(tunnel, change);
     },
-    onKubeconfig: (tunnel) => queue.add(tunnel),
+    onKubeconfig: (tunnel) => {
+      queue.add(tunnel);
+      deps.onKubeconfig?.(tunnel);
+    },
     onTunnel: (change) => {
       const { object, isGone } = change;
       addChanged(queue, change);
@@ -132,6 +140,7 @@ export function createController(deps: ControllerDeps): Controller {
     enqueue: (name) => queue.add(name),
     tunnels: caches.tunnels,
     findAgentKey: (keyId) => findAgentKey(caches, keyId),
+    findKubeconfig: (ref) => caches.kubeconfigs.find(ref),
     isLeader: () => election.isLeader,
   };
 }

@@ -1,5 +1,6 @@
 import type { Budget } from '../../tunnel/flow/budget.ts';
 import type { Admission } from './admission/admit.ts';
+import type { Fallbacks } from './fallback/fallbacks.ts';
 import type { Handler } from './front/handler.ts';
 import type { GatewayServer } from './front/server.ts';
 import type { Hub } from './sessions/hub.ts';
@@ -14,6 +15,8 @@ export interface GatewayCounts {
   readonly waiting: number;
   /** Requests whose session was lost, until their agent says whether it saw them. */
   readonly unsettled: number;
+  /** Requests that go to their API servers without a tunnel. */
+  readonly direct: number;
   readonly streams: number;
   readonly queuedBytes: number;
   readonly bufferedBytes: number;
@@ -28,12 +31,13 @@ interface Counted {
   readonly handler: Handler;
   readonly admission: Admission;
   readonly unsettled: Unsettled;
+  readonly fallbacks: Pick<Fallbacks, 'running' | 'waiting'>;
   readonly server: GatewayServer;
   readonly budget: Budget;
 }
 
 export function countAll(parts: Counted): GatewayCounts {
-  const { registry, hub, handler, admission, unsettled, server, budget } = parts;
+  const { registry, hub, handler, admission, unsettled, fallbacks, server, budget } = parts;
   const links = registry.all();
   const sum = (of: (counts: { streams: number; queuedBytes: number; bufferedBytes: number }) => number) =>
     links.reduce((total, { session }) => total + of(session.session.counts), 0);
@@ -41,8 +45,9 @@ export function countAll(parts: Counted): GatewayCounts {
     sessions: links.length,
     greeting: hub.greeting,
     requests: handler.active,
-    waiting: admission.waiting,
+    waiting: admission.waiting + fallbacks.waiting,
     unsettled: unsettled.size,
+    direct: fallbacks.running,
     streams: sum(({ streams }) => streams),
     queuedBytes: sum(({ queuedBytes }) => queuedBytes),
     bufferedBytes: sum(({ bufferedBytes }) => bufferedBytes),

@@ -9,6 +9,8 @@ import type { Rate } from './admission/token-bucket.ts';
 import { Cache, type CacheCounts } from './cache/cache.ts';
 import { countAll, type GatewayCounts } from './counts.ts';
 import { drain } from './drain.ts';
+import { type FallbackSample, Fallbacks } from './fallback/fallbacks.ts';
+import type { FindTarget } from './fallback/target.ts';
 import { Authenticator, type ReviewToken } from './front/authenticate.ts';
 import { Authorizer, type ReviewAccess } from './front/authorize.ts';
 import { CertificateLogins } from './front/certificate-logins.ts';
@@ -45,6 +47,8 @@ export interface GatewayOptions {
   readonly replicaId: string;
   readonly tunnels: Tunnels;
   readonly findKey: FindAgentKey;
+  /** Of spec.fallback; without it no tunnel has one. */
+  readonly findFallback?: FindTarget;
   readonly reviewToken: ReviewToken;
   readonly reviewAccess: ReviewAccess;
   /** Of web pages that may ask, beside the gateway's own: https://host[:port]. */
@@ -80,6 +84,10 @@ export interface Gateway {
   healthSamples(): HealthSample[];
   /** How this gateway's looks at the ways ended. */
   looks(): LookCounts;
+  /** Requests that went without their tunnels. */
+  fallbacks(): FallbackSample[];
+  /** The Secret of a tunnel's spec.fallback changed. */
+  fallbackChanged(tunnel: string): void;
   /** A tunnel's spec changed: running agents are told. */
   tunnelChanged(tunnel: string): void;
   setCertificate(certificate: ServingCertificate): void;
@@ -92,14 +100,14 @@ export interface Gateway {
 /** The exposed half of the operator: clients on one side, agents on the other. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { clock, random, log, tunnels, certificate, host, port, externalUrl, allowedOrigins = [] } = options;
-  const { budget, cache, registry, breaker, ways, admission, unsettled, hub } = innerParts(options);
+  const { budget, cache, registry, breaker, ways, admission, unsettled, hub, fallbacks } = innerParts(options);
   const certificates = new CertificateLogins(clock);
   const gate = gateFor(options, certificates);
   const usable = new UsableTunnels({ gate, tunnels, clock });
   const clusters = new Clusters({ gate, usable, registry, externalUrl, allowedOrigins });
   const longStreams = new LongStreams({ clock, random, log });
   const rates = new Rates({ clock, perUser: options.userRate });
-  const parts = { admission, rates, unsettled, replays: new Replays(), breaker, ways, cache, longStreams };
+  const parts = { admission, rates, unsettled, replays: new Replays(), breaker, ways, cache, fallbacks, longStreams };
   const forwarder = new Forwarder({ ...parts, clock, random, log });
   const onRefused = ({ code }: TunnelError) => options.onRefused?.(code);
   const handler = new Handler({ gate, clusters, forwarder, onRefused, clock, log });
@@ -115,13 +123,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     onUpgrade: (request, socket, head) => handler.upgrade(request, socket, head),
     onAgent: (request, socket, head) => hub.accept(request, socket, head),
   });
-  const counts = () => countAll({ registry, hub, handler, admission, unsettled, server, budget });
+  const counts = () => countAll({ registry, hub, handler, admission, unsettled, fallbacks, server, budget });
   return {
     port: server.port,
     facts: (tunnel) => {
-      const [circuit, way] = [breaker.facts(tunnel), ways.facts(tunnel)];
-      const known = { ...(circuit === undefined ? {} : { circuit }), ...(way === undefined ? {} : { way }) };
-      return { ...registry.facts(tunnel), ...known };
+      const of = { circuit: breaker.facts(tunnel), way: ways.facts(tunnel), fallback: fallbacks.facts(tunnel) };
+      return { ...registry.facts(tunnel), ...of };
     },
     counts,
     inForce: () => inForce(tunnels, registry),
@@ -129,6 +136,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     circuits: () => tunnels.list().map(({ name }) => breaker.sample(name)),
     healthSamples: () => tunnels.list().flatMap(({ name }) => healthSample(name, registry.facts(name).links) ?? []),
     looks: () => ways.counts,
+    fallbacks: () => fallbacks.samples(),
+    fallbackChanged: (name) => fallbacks.changed(name),
     tunnelChanged: (name) => {
       const view = tunnels.get(name);
       tunnelChanged(name, view, { hub, admission, registry });
@@ -136,10 +145,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       breaker.tunnelChanged(name);
       ways.tunnelChanged(name);
       cache.tunnelChanged(name, view);
+      fallbacks.changed(name);
     },
     setCertificate: (next) => server.setCertificate(next),
     setClientAuthorities: (pem) => certificates.setAuthorities(pem),
-    drain: (signal) => drain({ server, handler, admission, longStreams, hub, clock }, signal),
+    drain: async (signal) => {
+      await drain({ server, handler, admission, longStreams, hub, clock }, signal);
+      await fallbacks.close();
+    },
   };
 }
 
@@ -156,7 +169,11 @@ function innerParts(options: GatewayOptions) {
   const breaker = breakerFor(options, ask, (tunnel) => admission.changed(tunnel));
   const admission: Admission = new Admission({ registry, tunnels, budget, breaker, clock, random });
   const ways: Ways = waysFor(options, { registry, breaker, admission, ask });
-  budget.onFreed = () => admission.freed();
+  const fallbacks = fallbacksFor(options, budget);
+  budget.onFreed = () => {
+    admission.freed();
+    fallbacks.freed();
+  };
   const unsettled = new Unsettled(clock);
   const onRoom = (tunnel: string) => {
     admission.changed(tunnel);
@@ -164,7 +181,17 @@ function innerParts(options: GatewayOptions) {
     ways.roomCame(tunnel);
   };
   const hub = new Hub({ ...options, registry, unsettled, budgets: new BudgetShares(budget), onRoom });
-  return { budget, cache, registry, breaker, ways, admission, unsettled, hub };
+  return { budget, cache, registry, breaker, ways, admission, unsettled, hub, fallbacks };
+}
+
+const NO_TARGET: ReturnType<FindTarget> = { trouble: { reason: 'KubeconfigMissing', message: 'No Secrets are read.' } };
+
+function fallbacksFor(
+  { tunnels, findFallback, clock, log, onTunnelChange }: GatewayOptions,
+  budget: Budget,
+): Fallbacks {
+  const findTarget = findFallback ?? (() => NO_TARGET);
+  return new Fallbacks({ tunnels, findTarget, budget, clock, log, onChange: onTunnelChange });
 }
 
 /** `forget`: what is remembered of a tunnel goes with its last session. */

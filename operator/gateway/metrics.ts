@@ -3,6 +3,7 @@ import type { CircuitSample } from './admission/breaker.ts';
 import type { CircuitState } from './admission/circuit-state.ts';
 import type { CacheCounts } from './cache/cache.ts';
 import type { GatewayCounts } from './counts.ts';
+import type { FallbackSample } from './fallback/fallbacks.ts';
 import type { Gateway } from './gateway.ts';
 import { registerHealthMetrics } from './health/metrics.ts';
 
@@ -15,6 +16,10 @@ const GAUGES: Readonly<Record<keyof GatewayCounts, { name: string; help: string 
     name: 'clustertunnel_requests_unsettled',
     help: 'Writes whose session was lost, until their agent says whether it saw them.',
   },
+  direct: {
+    name: 'clustertunnel_fallback_requests_in_flight',
+    help: 'Client requests that go to their API servers without the tunnel (spec.fallback).',
+  },
   streams: { name: 'clustertunnel_streams', help: 'Open streams over all sessions.' },
   queuedBytes: { name: 'clustertunnel_queued_bytes', help: 'Body bytes that wait for credit or their turn.' },
   bufferedBytes: { name: 'clustertunnel_buffered_bytes', help: 'Body bytes that clients have not taken.' },
@@ -25,12 +30,13 @@ const GAUGES: Readonly<Record<keyof GatewayCounts, { name: string; help: string 
 /** Adds what the gateway tells, read at each scrape. */
 export function registerGatewayMetrics(
   registry: Registry,
-  gateway: Pick<Gateway, 'counts' | 'circuits' | 'cached' | 'healthSamples' | 'looks'>,
+  gateway: Pick<Gateway, 'counts' | 'circuits' | 'cached' | 'fallbacks' | 'healthSamples' | 'looks'>,
 ): void {
   registerCounts(registry, gateway.counts);
   registerCircuitMetrics(registry, gateway.circuits);
   registerCacheMetrics(registry, gateway.cached);
   registerHealthMetrics(registry, gateway);
+  registerFallbackMetrics(registry, gateway.fallbacks);
 }
 
 function registerCounts(registry: Registry, counts: () => GatewayCounts): void {
@@ -99,6 +105,22 @@ export function registerCacheMetrics(registry: Registry, cached: () => CacheCoun
     collect: () => {
       requests.reset();
       for (const [result, count] of Object.entries(cached().results)) requests.inc({ result }, count);
+    },
+  });
+}
+
+/** Adds what tells of requests that went without the tunnel, read at each scrape; tunnels that are gone are gone from it too. */
+export function registerFallbackMetrics(registry: Registry, fallbacks: () => readonly FallbackSample[]): void {
+  const requests: Counter<'tunnel' | 'result'> = new Counter({
+    name: 'clustertunnel_fallback_requests_total',
+    help: 'Requests that the tunnel could not carry and that went directly (spec.fallback): answered, cancelled (by the client), unreachable (no connection to the API server), failed, refused (no room; they did not go).',
+    labelNames: ['tunnel', 'result'],
+    registers: [registry],
+    collect: () => {
+      requests.reset();
+      for (const { tunnel, results } of fallbacks()) {
+        for (const [result, count] of Object.entries(results)) requests.inc({ tunnel, result }, count);
+      }
     },
   });
 }

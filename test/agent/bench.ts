@@ -1,10 +1,10 @@
-import type { ExchangeEnd } from '../../agent/exchange-options.ts';
 import { defaultSettings, type Limits } from '../../agent/limits.ts';
 import type { WorkerPools } from '../../agent/session-slots.ts';
-import type { Upstream } from '../../agent/upstream.ts';
 import type { AgentSettings } from '../../crds/agent-settings.ts';
 import type { Budget } from '../../tunnel/flow/budget.ts';
 import type { AgentSession } from '../../tunnel/session/agent-session.ts';
+import type { ExchangeEnd } from '../../upstream/exchange-options.ts';
+import type { Upstream } from '../../upstream/upstream.ts';
 import { GatewayEnd, type Owner } from '../conformance/harness.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { type TransportPair, transportPair } from '../support/transport-pair.ts';

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { probe, probeIdentity } from '../../agent/probe.ts';
-import { Upstream } from '../../agent/upstream.ts';
 import { type AccessSettings, UNSAID_ACCESS } from '../../crds/access-settings.ts';
 import { parseHealthReport } from '../../crds/health-report.ts';
+import { Upstream } from '../../upstream/upstream.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { StubUpstream } from '../support/stub-upstream.ts';
 import { until } from '../support/turns.ts';

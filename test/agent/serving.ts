@@ -1,15 +1,15 @@
 import type { DeflatedBytes } from '../../agent/deflation.ts';
-import type { ExchangeEnd } from '../../agent/exchange-options.ts';
 import { Limits } from '../../agent/limits.ts';
 import { bringSettings } from '../../agent/live-settings.ts';
 import { Server } from '../../agent/serve.ts';
 import type { WorkerPools } from '../../agent/session-slots.ts';
-import { Upstream } from '../../agent/upstream.ts';
 import { WorkerPool } from '../../agent/worker-pool.ts';
 import type { AgentSettings } from '../../crds/agent-settings.ts';
 import { silentLogger } from '../../process/log.ts';
 import { Budget } from '../../tunnel/flow/budget.ts';
 import type { AgentSession } from '../../tunnel/session/agent-session.ts';
+import type { ExchangeEnd } from '../../upstream/exchange-options.ts';
+import { Upstream } from '../../upstream/upstream.ts';
 import type { ManualClock } from '../support/manual-clock.ts';
 
 const MEBIBYTE = 2 ** 20;
@@ -52,6 +52,7 @@ export class Serving {
       context: {
         upstream: this.upstream,
         token,
+        credential: "the agent's own token",
         onUnauthorized: () => {
           this.unauthorized += 1;
         },

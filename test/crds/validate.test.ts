@@ -129,6 +129,16 @@ describe('crds/validate', () => {
       /^spec\.agent\.kubeconfigSecretRef\.key: "a\/b" must be the key of a Secret: .*for example kubeconfig$/,
     ],
     [
+      'a fallback without a Secret',
+      { fallback: {} },
+      /^spec\.fallback\.kubeconfigSecretRef: is required: set it, or see `kubectl explain ct\.spec\.fallback`$/,
+    ],
+    [
+      'a fallback whose Secret has an impossible name',
+      { fallback: { kubeconfigSecretRef: { name: 'Prod' } } },
+      /^spec\.fallback\.kubeconfigSecretRef\.name: "Prod" must be the name of a Secret: .*for example prod-kubeconfig$/,
+    ],
+    [
       'a proxy that speaks TLS',
       { agent: { proxyURL: 'https://proxy.example' } },
       /^spec\.agent\.proxyURL: "https:\/\/proxy\.example" must be http:\/\/host or http:\/\/host:port, for example/,

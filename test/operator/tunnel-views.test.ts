@@ -45,6 +45,12 @@ describe('operator/tunnel-views', () => {
     expect(placement()).to.not.equal(before);
   });
 
+  it('shows the Secret of the fallback, with the default key; without the field none', () => {
+    expect(views.get('c1')?.fallback).to.equal(undefined);
+    found = tunnel({ generation: 2 }, { fallback: { kubeconfigSecretRef: { name: 'prod' } } });
+    expect(views.get('c1')?.fallback).to.deep.equal({ name: 'prod', key: 'kubeconfig' });
+  });
+
   it('shows when the circuit opens, with defaults', () => {
     expect(views.get('c1')?.circuitBreaker).to.deep.equal(DEFAULT_CIRCUIT_BREAKER);
     found = tunnel(

@@ -13,6 +13,7 @@ import { DEFAULT_CACHE } from '../../crds/cache.ts';
 import { DEFAULT_CIRCUIT_BREAKER } from '../../crds/circuit-breaker.ts';
 import type { Rate } from '../../operator/gateway/admission/token-bucket.ts';
 import type { GatewayCounts } from '../../operator/gateway/counts.ts';
+import type { FallbackTarget, TargetChoice } from '../../operator/gateway/fallback/target.ts';
 import { issueAuthority, issueServing, type KeyPair } from '../../operator/gateway/front/certificates.ts';
 import { type Gateway, startGateway } from '../../operator/gateway/gateway.ts';
 import type { TunnelView } from '../../operator/gateway/sessions/tunnels.ts';
@@ -248,6 +249,8 @@ export class GatewayFixture {
   readonly clock = new ManualClock();
   readonly views = new Map<string, TunnelView>();
   readonly keys = new Map<string, AgentKey>();
+  /** What Secrets of the operator's namespace hold, by name and key. */
+  readonly kubeconfigs = new Map<string, FallbackTarget>();
   readonly agents: ScriptedAgent[] = [];
   readonly changes: string[] = [];
   /** Cause codes of what the gateway answered itself, in order. */
@@ -279,6 +282,7 @@ export class GatewayFixture {
       externalUrl: EXTERNAL_URL,
       tunnels: { get: (name) => fixture.views.get(name), list: () => [...fixture.views.values()] },
       findKey: (keyId) => fixture.keys.get(keyId),
+      findFallback: ({ name, key }) => fixture.#kubeconfig(`${name}/${key}`),
       reviewToken: (token, _audiences, signal) => {
         fixture.reviewed.tokens.push(token);
         return fixture.reviewToken(token, signal);
@@ -332,6 +336,12 @@ export class GatewayFixture {
       cache: { ...DEFAULT_CACHE, enabled: false },
       ...changes,
     });
+  }
+
+  #kubeconfig(place: string): TargetChoice {
+    const kubeconfig = this.kubeconfigs.get(place);
+    if (kubeconfig !== undefined) return { kubeconfig };
+    return { trouble: { reason: 'KubeconfigMissing', message: `Secret ${place} does not exist.` } };
   }
 
   /** A token that the gateway accepts for this tunnel. */

@@ -135,6 +135,24 @@ describe('tunnel-path/hostile-identity', function () {
     });
   }
 
+  describe('by the fallback, while the tunnel is away', () => {
+    beforeEach(async () => {
+      const { gateway, upstream } = path;
+      const { url: server, ca: caPem } = upstream;
+      const nothing = { tlsServerName: undefined, certificatePem: undefined, keyPem: undefined };
+      // Then all that arrives is told in the same words as through the tunnel.
+      gateway.kubeconfigs.set('prod/kubeconfig', { server, caPem, token: 'agent-token', ...nothing });
+      gateway.addTunnel('c1', { fallback: { name: 'prod', key: 'kubeconfig' } });
+      path.sever();
+      await until(() => gateway.counts.sessions === 0);
+      gateway.clock.advance(SETTINGS.timeouts.disconnectGraceMs);
+    });
+
+    for (const entry of Object.values(HOSTILE).flat()) {
+      it(`${entry.what}: ${entry.answers.join(', ') || 'cut'}`, () => expectHarmless(path, entry));
+    }
+  });
+
   it('I3: whatever Connection says, the target sees alice or nothing', async () => {
     const names = ['impersonate-user', 'authorization', 'x-a', 'close', 'accept', 'Impersonate-Group', 'te', '', ' '];
     const client = path.gateway.client('http/1.1');
@@ -285,7 +303,7 @@ describe('tunnel-path/hostile-identity', function () {
   });
 
   it('I15 (CVE-2025-11393): the agent lends its credential to nobody, even if the gateway asks', async () => {
-    // Whoever is not refused here has an identity: an OPEN without one is test/agent/forward.test.ts.
+    // Whoever is not refused here has an identity: an OPEN without one is test/upstream/forward.test.ts.
     path.gateway.reviewToken = async () => ({ authenticated: true, user: { username: ' ' } });
     const { status } = await whole(path.gateway.client('h2'), { path: PODS, token: HUB_TOKEN });
     expect(status).to.equal(403);

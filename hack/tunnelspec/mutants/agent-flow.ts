@@ -1,8 +1,8 @@
 import type { Mutant } from './mutant.ts';
 import { type Change, without } from './without.ts';
 
-const FORWARD = 'agent/forward.ts';
-const REQUEST_BODY = 'agent/request-body.ts';
+const FORWARD = 'upstream/forward.ts';
+const REQUEST_BODY = 'upstream/request-body.ts';
 const LANES = 'tunnel/flow/lanes.ts';
 const RECEIVE_WINDOW = 'tunnel/flow/receive-window.ts';
 const SEND_WINDOW = 'tunnel/flow/send-window.ts';

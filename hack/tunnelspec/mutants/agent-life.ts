@@ -3,10 +3,10 @@ import { type Change, without } from './without.ts';
 
 const AGENT = 'agent/agent.ts';
 const DIALER = 'agent/dialer.ts';
-const FORWARD = 'agent/forward.ts';
+const FORWARD = 'upstream/forward.ts';
 const HEALTH = 'agent/health.ts';
 const LIMITS = 'agent/limits.ts';
-const TROUBLE = 'agent/upstream-trouble.ts';
+const TROUBLE = 'upstream/upstream-trouble.ts';
 const SETTINGS = 'crds/agent-settings.ts';
 const ABUSE = 'tunnel/flow/abuse.ts';
 const AGENT_SESSION = 'tunnel/session/agent-session.ts';

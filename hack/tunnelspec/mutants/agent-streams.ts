@@ -1,10 +1,10 @@
 import type { Mutant } from './mutant.ts';
 import { type Change, without } from './without.ts';
 
-const DEADLINE = 'agent/request-deadline.ts';
-const POLICY = 'agent/policy.ts';
-const OUTGOING = 'agent/outgoing-headers.ts';
-const UPGRADE = 'agent/upgrade.ts';
+const DEADLINE = 'upstream/request-deadline.ts';
+const POLICY = 'upstream/policy.ts';
+const OUTGOING = 'upstream/outgoing-headers.ts';
+const UPGRADE = 'upstream/upgrade.ts';
 const WORKER_POOL = 'agent/worker-pool.ts';
 const BUDGET = 'tunnel/flow/budget.ts';
 const AGENT_SESSION = 'tunnel/session/agent-session.ts';

@@ -1,3 +1,4 @@
+import { checkFallback } from './check-fallback.ts';
 import { checkUpstream } from './check-upstream.ts';
 import { checkAccepted, checkAgent, checkConnected, checkCredentials, type Verdict } from './checks.ts';
 import { lowDisk } from './low-disk.ts';
@@ -14,13 +15,24 @@ const CHECKS: readonly (readonly [type: string, check: (seen: Observation) => Ve
   ['UpstreamHealthy', checkUpstream],
 ];
 
+const BYPASSED = 'Meanwhile requests go to the API server directly: see FallbackReady.';
+
 /** All conditions of a tunnel. Ready comes first; Reconciling and Stalled are there only while true. */
 export function conditions(seen: Observation): ConditionVerdict[] {
   const verdicts = CHECKS.map(([type, check]) => ({ type, ...check(seen) }));
-  return [ready(seen, gatesOf(seen, verdicts)), ...verdicts, ...transient(seen)].map((verdict) => ({
-    ...verdict,
-    observedGeneration: seen.generation,
-  }));
+  const fallback = fallbackOf(seen);
+  return [ready(seen, gatesOf(seen, verdicts), fallback), ...verdicts, ...fallback, ...transient(seen)].map(
+    (verdict) => ({
+      ...verdict,
+      observedGeneration: seen.generation,
+    }),
+  );
+}
+
+/** There only while spec.fallback is set. It is no gate: what goes directly does not make a tunnel ready. */
+function fallbackOf(seen: Observation): Named[] {
+  const verdict = checkFallback(seen);
+  return verdict === undefined ? [] : [{ type: 'FallbackReady', ...verdict }];
 }
 
 type Named = Verdict & { readonly type: string };
@@ -39,7 +51,7 @@ function gatesOf({ spec }: Observation, verdicts: readonly Named[]): readonly Na
   return verdicts.filter(isGate);
 }
 
-function ready(seen: Observation, gates: readonly Named[]): Named {
+function ready(seen: Observation, gates: readonly Named[], fallback: readonly Named[]): Named {
   const { spec, endpoint, sessions } = seen;
   if (spec?.suspend) {
     const message = 'spec.suspend is true: requests get 503 until it is false.';
@@ -48,7 +60,9 @@ function ready(seen: Observation, gates: readonly Named[]): Named {
   const failing = failingGates(gates);
   const [first] = failing;
   if (first !== undefined) {
-    const message = failing.map((gate) => `${gate.type} is ${gate.status}: ${gate.message}`).join(' ');
+    const words = failing.map((gate) => `${gate.type} is ${gate.status}: ${gate.message}`);
+    const isBypassed = fallback.some(({ reason }) => reason === Reason.RequestsGoDirectly);
+    const message = [...words, ...(isBypassed ? [BYPASSED] : [])].join(' ');
     return { type: 'Ready', status: first.status, reason: first.reason, message };
   }
   const version = sessions.upstream?.kubernetesVersion;

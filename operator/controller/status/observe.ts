@@ -22,6 +22,18 @@ export interface SessionFacts {
   readonly lastDisconnect?: { readonly time: string; readonly reason: string } | undefined;
   /** Requests are refused at once after repeated failures; the last, in words. */
   readonly circuit?: { readonly cause: string } | undefined;
+  /** How requests may go while the tunnel cannot carry them; undefined: they may not. */
+  readonly fallback?:
+    | {
+        /** URL of the API server; undefined: `refused` says why there is none. */
+        readonly server: string | undefined;
+        readonly refused:
+          | { readonly reason: 'KubeconfigMissing' | 'KubeconfigRefused'; readonly message: string }
+          | undefined;
+        /** Why it could not be reached when it was asked last. */
+        readonly trouble: string | undefined;
+      }
+    | undefined;
   /** When any agent was last heard of at all, by whatever it sent. Monotonic; undefined: not known. */
   readonly heardAtMs?: number | undefined;
   /** What went along the way of users lately; undefined: nothing is known. */

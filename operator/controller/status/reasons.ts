@@ -40,6 +40,10 @@ export const Reason = {
   Healthy: 'Healthy',
   ProbeFailed: 'ProbeFailed',
   Saturated: 'Saturated',
+  // FallbackReady
+  Standby: 'Standby',
+  RequestsGoDirectly: 'RequestsGoDirectly',
+  FallbackUnreachable: 'FallbackUnreachable',
   // Ready
   RequestsGetThrough: 'RequestsGetThrough',
   LowDisk: 'LowDisk',

@@ -23,6 +23,8 @@ export interface Patience {
   /** When it has waited long enough for a worker, though the tunnel is there. */
   readonly deadlineMs: number;
   readonly disconnectGraceMs: number;
+  /** It may go another way: it waits no longer than until the tunnel has been away for its grace, whenever it came. */
+  readonly hasFallback?: boolean;
 }
 
 /** Whether waiting for the tunnel makes sense at all. */
@@ -35,8 +37,9 @@ export function isOffline(absence: Absence, isWatch: boolean): boolean {
 
 /** When a waiting request gives up. While the tunnel is away: its grace; while it is there: its deadline. */
 export function giveUpAtMs({ isConnected, awaySinceMs }: Absence, patience: Patience): number {
-  const { isWatch, enteredMs, deadlineMs, disconnectGraceMs } = patience;
+  const { isWatch, enteredMs, deadlineMs, disconnectGraceMs, hasFallback = false } = patience;
   if (isConnected) return deadlineMs;
+  if (hasFallback) return Math.min(deadlineMs, (awaySinceMs ?? enteredMs) + disconnectGraceMs);
   const sinceMs = Math.max(enteredMs, awaySinceMs ?? enteredMs);
   return Math.min(deadlineMs, sinceMs + (isWatch ? WATCH_HOLD_MS : disconnectGraceMs));
 }
@@ -59,6 +62,19 @@ export function gaveUp(waiting: Waiting, absence: Absence, random: number): Tunn
   if (!isWatch) return new TunnelError('cluster_reconnecting', message, { tunnel, path });
   const retryAfterSeconds = 2 + Math.floor(random * 7);
   return new TunnelError('watch_held', message, { tunnel, path, retryAfterSeconds });
+}
+
+/** What a request is told for which waiting makes no sense: the tunnel is offline, or has been away for too long while another way is open. */
+export function refusedAtOnce(
+  waiting: Waiting,
+  absence: Absence,
+  patience: Patience,
+  random: number,
+): TunnelError | undefined {
+  if (isOffline(absence, waiting.isWatch)) return offline(waiting, absence);
+  const { hasFallback = false } = patience;
+  if (!hasFallback || absence.isConnected || giveUpAtMs(absence, patience) > absence.nowMs) return undefined;
+  return gaveUp(waiting, absence, random);
 }
 
 /** What a request is told that need not wait. */

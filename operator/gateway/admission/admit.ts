@@ -1,45 +1,17 @@
 import type { Clock } from '../../../process/clock.ts';
 import type { Budget } from '../../../tunnel/flow/budget.ts';
 import type { SlotPool } from '../../../tunnel/session/gateway-session.ts';
-import type { Stream } from '../../../tunnel/session/stream.ts';
-import type { RequestHead } from '../../../tunnel/wire/head.ts';
 import { leaving, TunnelError } from '../front/tunnel-error.ts';
 import { choose } from '../sessions/choose.ts';
-import type { AgentLink, Registry } from '../sessions/registry.ts';
+import type { Registry } from '../sessions/registry.ts';
 import type { Tunnels } from '../sessions/tunnels.ts';
-import { type Absence, gaveUp, giveUpAtMs, isOffline, offline, type Patience } from './absence.ts';
+import { type Absence, gaveUp, giveUpAtMs, type Patience, refusedAtOnce } from './absence.ts';
+import type { Applicant } from './applicant.ts';
 import type { Breaker } from './breaker.ts';
 import { WaitingRoom } from './waiting.ts';
 
 /** Of a tunnel that does not say limits.maxQueuedRequests. */
 const MAX_QUEUED_REQUESTS = 2_000;
-
-/** A request that is authorised and wants a stream. */
-export interface Applicant {
-  readonly tunnel: string;
-  /** What it asks of the target, without the query: for errors. */
-  readonly path: string;
-  /** Whose it is: users of a tunnel take turns. */
-  readonly user: string;
-  readonly pool: SlotPool;
-  readonly isWatch: boolean;
-  /** The tunnel is older than this gateway: until its agents had time to come back it counts as away, not as offline. */
-  readonly predatesGateway?: boolean;
-  /** Whether the request has no body. */
-  readonly isEnd: boolean;
-  /** A read without a body, with an end: it may try whether a way that failed holds again. */
-  readonly mayProbe?: boolean;
-  /** When it first came, if it comes again; else now. All time counts from here. */
-  readonly enteredMs?: number;
-  /** timeouts.request: how long it may take, and wait for a worker. Long-running ones only wait no longer. */
-  readonly requestMs: number;
-  readonly disconnectGraceMs: number;
-  /** What OPEN says, given the milliseconds that are left (0: no deadline). */
-  readonly head: (deadlineMs: number) => RequestHead;
-  /** The stream is open on this session; its events must be attached before returning. */
-  readonly onStream: (stream: Stream, link: AgentLink) => void;
-  readonly onError: (error: TunnelError) => void;
-}
 
 export interface AdmissionOptions {
   readonly registry: Registry;
@@ -88,8 +60,8 @@ export class Admission {
 
   /** Opens a stream now or when there is room. The returned function gives up: the client went away. */
   admit(applicant: Applicant): () => void {
-    const { isWatch, requestMs, disconnectGraceMs, enteredMs = this.#options.clock.nowMs() } = applicant;
-    const patience: Patience = { isWatch, enteredMs, deadlineMs: enteredMs + requestMs, disconnectGraceMs };
+    const { requestMs, enteredMs = this.#options.clock.nowMs() } = applicant;
+    const patience: Patience = { ...applicant, enteredMs, deadlineMs: enteredMs + requestMs };
     if (this.#isRefused(applicant)) return () => {};
     const room = this.#rooms.get(applicant.tunnel)?.[applicant.pool];
     const isFirst = room === undefined || room.size === 0;
@@ -156,12 +128,11 @@ export class Admission {
   }
 
   #wait(applicant: Applicant, patience: Patience): () => void {
-    const { tunnel, path, user, pool, isWatch, onError } = applicant;
+    const { tunnel, path, user, pool, onError } = applicant;
     const absence = this.#absence(applicant);
-    if (this.#isDraining || isOffline(absence, isWatch)) {
-      onError(this.#isDraining ? leaving({ tunnel, path }) : offline(applicant, absence));
-      return () => {};
-    }
+    const left = this.#isDraining ? leaving({ tunnel, path }) : undefined;
+    const refusal = left ?? refusedAtOnce(applicant, absence, patience, this.#options.random());
+    if (refusal !== undefined) return refused(applicant, refusal);
     const leave = this.#room(tunnel)[pool].enter({
       user,
       take: () => this.#isRefused(applicant) || this.#open(applicant, patience.deadlineMs),
@@ -169,9 +140,7 @@ export class Admission {
       expire: () => onError(this.#isDraining ? leaving({ tunnel, path }) : this.#gaveUp(applicant)),
       giveWay: () => onError(this.#noPlace(applicant)),
     });
-    if (leave !== undefined) return leave;
-    onError(this.#noPlace(applicant));
-    return () => {};
+    return leave ?? refused(applicant, this.#noPlace(applicant));
   }
 
   #noPlace({ tunnel, path, pool }: Applicant): TunnelError {
@@ -248,6 +217,12 @@ export class Admission {
     this.#rooms.set(tunnel, rooms);
     return rooms;
   }
+}
+
+/** It does not wait: there is nothing to give up. */
+function refused({ onError }: Applicant, error: TunnelError): () => void {
+  onError(error);
+  return () => {};
 }
 
 function sizeOf({ ordinary, longRunning }: Rooms): number {

@@ -17,16 +17,18 @@ export interface Asked {
   readonly isUpgrade: boolean;
   /** Of what may be remembered: where its answer came from. */
   readonly cache?: CacheResult | undefined;
+  /** How it went, if not through the tunnel. */
+  readonly via?: 'fallback' | undefined;
 }
 
 /** The audit line of a request that was let in: who asked for what, and how it ended. No query: it may hold a command. */
 export function auditLine(
-  { traceId, user, route, method, isUpgrade, cache }: Asked,
+  { traceId, user, route, method, isUpgrade, cache, via }: Asked,
   outcome: ExchangeOutcome,
 ): LogFields {
   const { verb, apiGroup, resource, subresource, namespace, name } = route.info;
   const { error, ...counts } = outcome;
-  const asked = { trace_id: traceId, ...whoIs(user), tunnel: route.tunnel, method, isUpgrade, cache };
+  const asked = { trace_id: traceId, ...whoIs(user), tunnel: route.tunnel, method, isUpgrade, cache, via };
   const what = { verb, apiGroup, resource, subresource, namespace, name };
   if (error === undefined || typeof error === 'string') return { ...asked, ...what, ...counts, error };
   return { ...asked, ...what, ...counts, ...errorFields(error), error: error.message };

@@ -4,7 +4,8 @@ import type { RawHeaders } from '../../../tunnel/wire/head.ts';
 import { Exchange } from '../sessions/exchange.ts';
 import { Upgrade } from '../sessions/upgrade.ts';
 import type { ClientRequest, ClientResponse } from './answer.ts';
-import { type Entered, Passage, type PassageParts } from './passage.ts';
+import { Passage } from './passage.ts';
+import type { Entered, PassageParts } from './passage-parts.ts';
 
 export interface ForwarderOptions extends PassageParts {
   readonly random: () => number;

@@ -1,74 +1,22 @@
-import type { Clock } from '../../../process/clock.ts';
-import type { Logger } from '../../../process/log.ts';
 import type { StreamError } from '../../../tunnel/errors.ts';
 import { InflatedStream, type RequestStream } from '../../../tunnel/session/inflated-stream.ts';
 import type { Stream } from '../../../tunnel/session/stream.ts';
-import type { RawHeaders, RequestHead } from '../../../tunnel/wire/head.ts';
-import type { Admission } from '../admission/admit.ts';
-import type { Breaker } from '../admission/breaker.ts';
-import type { Rates } from '../admission/rates.ts';
-import type { Replays, Ticket } from '../admission/replays.ts';
-import type { Cache } from '../cache/cache.ts';
+import type { RequestHead } from '../../../tunnel/wire/head.ts';
+import type { Ticket } from '../admission/replays.ts';
 import type { CacheTurn } from '../cache/turn.ts';
-import type { Ways } from '../health/ways.ts';
+import { mayGoDirectly } from '../fallback/when.ts';
 import type { ExchangeOutcome } from '../sessions/exchange-options.ts';
 import { overheard } from '../sessions/overheard.ts';
 import type { AgentLink } from '../sessions/registry.ts';
 import { Resending } from '../sessions/resending.ts';
 import { isRead, type Sent } from '../sessions/stream-fault.ts';
-import type { Unsettled, UntilKnown } from '../sessions/unsettled.ts';
 import { auditLine } from './audit.ts';
-import type { Allowed } from './gate.ts';
 import type { HubUser } from './identity.ts';
-import type { LongStreams } from './long-streams.ts';
+import type { Entered, PassageParts, Sending, Served, Serving } from './passage-parts.ts';
 import type { TunnelError } from './tunnel-error.ts';
 
 /** The gateway waits longer than the agent by this much, so that the hop that knows the cause speaks first. */
 const MARGIN_MS = 10_000;
-
-export interface PassageParts {
-  readonly admission: Admission;
-  readonly rates: Rates;
-  readonly unsettled: Unsettled;
-  readonly replays: Replays;
-  readonly breaker: Pick<Breaker, 'sent'>;
-  readonly ways: Pick<Ways, 'sent'>;
-  readonly cache: Pick<Cache, 'enter' | 'wrote'>;
-  readonly longStreams: LongStreams;
-  readonly clock: Clock;
-  readonly log: Logger;
-}
-
-/** A request that was let in. */
-export interface Entered {
-  readonly method: string;
-  readonly traceId: string;
-  readonly allowed: Allowed;
-  /** Nothing was sent to the client yet: answer with this, which may name the tunnel. */
-  readonly onError: (error: TunnelError) => void;
-}
-
-/** What of it goes to the agent. */
-export interface Sending {
-  readonly headers: RawHeaders;
-  readonly isEnd: boolean;
-  readonly isUpgrade: boolean;
-}
-
-/** An Exchange or an Upgrade. */
-export interface Served {
-  readonly isDone: boolean;
-  /** `untilKnown`: whether the request ran may be known a moment after its session was lost; undefined: a read need not wait. */
-  start(stream: RequestStream, untilKnown: UntilKnown | undefined, timeoutMs: number | undefined): void;
-  refuse(error: TunnelError): void;
-  revoke(error: TunnelError): void;
-}
-
-export interface Serving {
-  readonly sent: Sent;
-  readonly onDone: (outcome: ExchangeOutcome) => void;
-  readonly again: (error: StreamError) => boolean;
-}
 
 /** One request's way: its rate, what is remembered, a place at a session (perhaps again at another), the audit line at the end. */
 export class Passage {
@@ -76,7 +24,7 @@ export class Passage {
   readonly #entered: Entered;
   readonly #sending: Sending;
   readonly #isLongRunning: boolean;
-  /** A read without a body: an open circuit may let one of those try the way. */
+  /** A read without a body: an open circuit may let one of those try the way; not one for which there is another way. */
   readonly #mayProbe: boolean;
   readonly #enteredMs: number;
   readonly #requestMs: number;
@@ -85,7 +33,9 @@ export class Passage {
   readonly #ticket: Ticket;
   readonly #resending: Resending;
   readonly #served: Served;
+  #isDirect = false;
   #leave: () => void = () => {};
+  #leaveDirect: () => void = () => {};
   #forget: () => void = () => {};
 
   constructor(parts: PassageParts, entered: Entered, sending: Sending, serve: (serving: Serving) => Served) {
@@ -96,13 +46,22 @@ export class Passage {
     this.#entered = entered;
     this.#sending = sending;
     this.#isLongRunning = route.isLongRunning || isUpgrade;
-    this.#mayProbe = isEnd && !this.#isLongRunning && isRead(method);
+    const { tunnel } = route;
+    this.#mayProbe = isEnd && !this.#isLongRunning && isRead(method) && !parts.fallbacks.isUsable(tunnel);
     this.#enteredMs = parts.clock.nowMs();
     this.#requestMs = Math.min(view.settings.timeouts.requestMs, route.timeoutMs ?? Number.POSITIVE_INFINITY);
-    this.#sent = { tunnel: route.tunnel, path: route.plainPath, isRead: isRead(method, isUpgrade) };
+    const isDirect = () => this.#isDirect;
+    this.#sent = {
+      tunnel,
+      path: route.plainPath,
+      isRead: isRead(method, isUpgrade),
+      get isDirect() {
+        return isDirect();
+      },
+    };
     const leftMs = () => this.#leftMs;
     this.#turn = parts.cache.enter({ method, allowed, headers, hasBody: !isEnd, isUpgrade, leftMs });
-    this.#ticket = parts.replays.enter(route.tunnel);
+    this.#ticket = parts.replays.enter(tunnel);
     this.#resending = new Resending({ sent: this.#sent, info: route.info, ticket: this.#ticket, leftMs });
     this.#served = serve({
       sent: this.#sent,
@@ -146,27 +105,63 @@ export class Passage {
       enteredMs: this.#enteredMs,
       requestMs: this.#requestMs,
       disconnectGraceMs: view.settings.timeouts.disconnectGraceMs,
-      head: (deadlineMs) => this.#head(deadlineMs),
+      hasFallback: this.#parts.fallbacks.isUsable(route.tunnel) && !this.#resending.mayHaveRun,
+      head: (deadlineMs) => this.#head(deadlineMs, this.#turn.sending(this.#sending)),
       onStream: (stream, link) => this.#start(stream, link),
-      onError: (error) => this.#served.refuse(this.#resending.told(error)),
+      onError: (error) => this.#notCarried(error),
     });
     if (this.#served.isDone) this.#leave();
   }
 
+  /** The tunnel does not take it: it goes directly, if it may, or is told why. */
+  #notCarried(error: TunnelError): void {
+    const { kind } = error;
+    const refusal = this.#resending.told(error);
+    const isAway = mayGoDirectly({ kind, mayHaveRun: this.#resending.mayHaveRun });
+    const leave = isAway ? this.#goDirectly(refusal) : undefined;
+    if (leave === undefined) return this.#served.refuse(refusal);
+    this.#leaveDirect = leave;
+    if (this.#served.isDone) leave();
+  }
+
+  #goDirectly(refusal: TunnelError): (() => void) | undefined {
+    const { route, user } = this.#entered.allowed;
+    return this.#parts.fallbacks.go({
+      tunnel: route.tunnel,
+      path: route.plainPath,
+      user: askerOf(user),
+      pool: this.#isLongRunning ? 'longRunning' : 'ordinary',
+      isEnd: this.#sending.isEnd,
+      isRead: this.#sent.isRead,
+      deadlineMs: this.#enteredMs + this.#requestMs,
+      refusal,
+      // What is remembered was said through the tunnel: nothing of it is asked about here, nor kept of what is said.
+      head: (deadlineMs) => this.#head(deadlineMs, this.#sending),
+      onStream: (stream) => this.#startDirectly(stream),
+      onError: (error) => this.#served.refuse(error),
+      revoke: (error) => this.#served.revoke(error),
+    });
+  }
+
+  #startDirectly(stream: RequestStream): void {
+    this.#isDirect = true;
+    this.#served.start(stream, undefined, this.#timeoutMs);
+    this.#watch();
+  }
+
   /** What OPEN says. */
-  #head(deadlineMs: number): RequestHead {
+  #head(deadlineMs: number, { headers, isUpgrade }: Sending): RequestHead {
     const { method, traceId, allowed } = this.#entered;
-    const { headers, isUpgrade } = this.#turn.sending(this.#sending);
     const { path } = allowed.route;
     const { identity } = allowed;
     return { method, path, headers, identity, traceId, isUpgrade, deadlineMs, isLongRunning: this.#isLongRunning };
   }
 
   #start(stream: Stream, link: AgentLink): void {
-    const { unsettled, breaker, ways, longStreams, clock } = this.#parts;
+    const { unsettled, breaker, ways, clock } = this.#parts;
     const { allowed } = this.#entered;
     const { tunnel } = allowed.route;
-    const timeoutMs = this.#isLongRunning ? undefined : this.#leftMs + MARGIN_MS;
+    const timeoutMs = this.#timeoutMs;
     const untilKnown = this.#sent.isRead ? undefined : unsettled.untilKnown(link, timeoutMs);
     const { budget } = link.session.session;
     const inflated = new InflatedStream(stream, {
@@ -177,13 +172,26 @@ export class Passage {
     const seen = breaker.sent({ tunnel, mayProbe: this.#mayProbe }, link.session.id);
     const hears = [this.#ticket.hear, seen, ways.sent(tunnel)];
     this.#served.start(this.#turn.tapped(overheard(inflated, hears)), untilKnown, timeoutMs);
+    this.#watch();
+  }
+
+  /** One of long-running requests that began. */
+  #watch(): void {
+    const { allowed } = this.#entered;
+    const { tunnel } = allowed.route;
     if (!this.#isLongRunning || this.#served.isDone) return;
     this.#forget();
-    this.#forget = longStreams.watch({ tunnel, allowed, revoke: (error) => this.#served.revoke(error) });
+    const revoke = (error: TunnelError) => this.#served.revoke(error);
+    this.#forget = this.#parts.longStreams.watch({ tunnel, allowed, revoke });
+  }
+
+  /** How long an answer may take from now on, in ms; undefined: as long as it likes. */
+  get #timeoutMs(): number | undefined {
+    return this.#isLongRunning ? undefined : this.#leftMs + MARGIN_MS;
   }
 
   #again(error: StreamError): boolean {
-    if (!this.#resending.isDue(error)) return false;
+    if (this.#isDirect || !this.#resending.isDue(error)) return false;
     this.#apply();
     return true;
   }
@@ -193,12 +201,15 @@ export class Passage {
     const { route, view, user } = allowed;
     const { cache, log } = this.#parts;
     this.#leave();
+    this.#leaveDirect();
     this.#forget();
     this.#ticket.leave();
     this.#turn.leave(outcome.error === 'cancelled');
     if (!this.#sent.isRead) cache.wrote(view, route.info, outcome.status);
     const { isUpgrade } = this.#sending;
-    log.info('audit', auditLine({ traceId, user, route, method, isUpgrade, cache: this.#turn.result }, outcome));
+    const via = this.#isDirect ? 'fallback' : undefined;
+    const { result } = this.#turn;
+    log.info('audit', auditLine({ traceId, user, route, method, isUpgrade, cache: result, via }, outcome));
   }
 }
 

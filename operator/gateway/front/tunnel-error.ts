@@ -7,6 +7,8 @@ export interface TunnelErrorFacts {
   readonly path?: string | undefined;
   /** The StreamError or the hub's error underneath. */
   readonly cause?: unknown;
+  /** Instead of the row's. */
+  readonly hop?: Hop | undefined;
   /** Where more is known than the kind says. */
   readonly retryable?: boolean;
   /** Instead of the row's. */
@@ -40,7 +42,7 @@ export class TunnelError extends Error {
     const { hop, retryable } = rowOf(kind);
     this.kind = kind;
     this.code = codeOf(kind);
-    this.hop = hop;
+    this.hop = facts.hop ?? hop;
     this.tunnel = facts.tunnel;
     this.path = facts.path;
     this.retryable = facts.retryable ?? retryable;

@@ -25,6 +25,7 @@ import { guarded } from './guarded.ts';
 import { pumpBody } from './request-body.ts';
 import { overdue, strangeAnswer, tunnelErrorOf } from './stream-fault.ts';
 import type { UntilKnown } from './unsettled.ts';
+import { viaOf } from './via.ts';
 import { endsCleanly, watchEndsAfterMs } from './watch-end.ts';
 
 /**
@@ -133,7 +134,7 @@ export class Exchange {
     this.#status = status;
     this.#headMs = clock.nowMs();
     this.#body = answerBody(method, status, headers);
-    writeHead(response, status, [...answerHeaders(status, headers), 'x-trace-id', traceId]);
+    writeHead(response, status, [...answerHeaders(status, headers), ...viaOf(sent), 'x-trace-id', traceId]);
     // A head alone must not wait for its body (watches); with DATA in the same message it goes out in one write.
     queueMicrotask(() => {
       if (this.#bytesOut === 0 && !this.#isDone && !response.destroyed) flushHead(response);

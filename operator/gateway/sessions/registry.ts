@@ -2,6 +2,7 @@ import { type HealthReport, REPORT_EVERY_MS } from '../../../crds/health-report.
 import type { Clock } from '../../../process/clock.ts';
 import type { GatewaySession } from '../../../tunnel/session/gateway-session.ts';
 import type { SessionEnd } from '../../../tunnel/session/session.ts';
+import type { FallbackFacts } from '../fallback/fallbacks.ts';
 import type { WayFacts } from '../health/way.ts';
 
 /** One agent's session with this gateway. */
@@ -31,6 +32,8 @@ export interface TunnelFacts {
   readonly circuit?: { readonly cause: string } | undefined;
   /** What went along the way to the API server lately; undefined: nothing is known. */
   readonly way?: WayFacts | undefined;
+  /** undefined: the tunnel has none. */
+  readonly fallback?: FallbackFacts | undefined;
 }
 
 interface Entry {

@@ -33,6 +33,11 @@ export class Resending {
     this.#options = options;
   }
 
+  /** It was sent into a session that was lost, and nobody knows what became of it there. */
+  get mayHaveRun(): boolean {
+    return this.#lost !== undefined;
+  }
+
   /** Whether to send it once more: what certainly did not run, to another session; a read whose session was lost, once. */
   isDue(error: StreamError): boolean {
     const { sent, info, ticket, leftMs } = this.#options;

@@ -21,6 +21,8 @@ export interface TunnelView {
   readonly cache: CacheSettings;
   /** undefined: this gateway asks nothing by itself, but for a circuit that is half open. */
   readonly health?: HealthSettings;
+  /** spec.fallback: the kubeconfig by which the gateway itself may reach the target; undefined: it may not. */
+  readonly fallback?: { readonly name: string; readonly key: string } | undefined;
   /** Changes when spec.agent does: then another API server may be behind the tunnel. */
   readonly placement?: string;
 }

@@ -17,6 +17,7 @@ import type { ExchangeOutcome } from './exchange-options.ts';
 import { guarded } from './guarded.ts';
 import { type Sent, strangeAnswer, tunnelErrorOf } from './stream-fault.ts';
 import type { UntilKnown } from './unsettled.ts';
+import { viaOf } from './via.ts';
 
 const SWITCHING_PROTOCOLS = 101;
 /** What follows a head 101, both ways: bytes, as many as come. */
@@ -145,7 +146,7 @@ export class Upgrade {
 
   #sendHead(status: number, headers: RawHeaders): void {
     this.#status = status;
-    this.#options.socket.write(rawHead(status, headers));
+    this.#options.socket.write(rawHead(status, [...headers, ...viaOf(this.#options.sent)]));
   }
 
   #data(chunk: Uint8Array): void {

@@ -20,6 +20,10 @@ function tunnel(name: string, secret?: string): ClusterTunnel & KubeObject {
   return { apiVersion, kind, metadata: { name, uid: `uid-${name}`, resourceVersion: '1' }, spec: { agent } };
 }
 
+function tunnelWithFallback(name: string, secret: string): ClusterTunnel & KubeObject {
+  return { ...tunnel(name), spec: { fallback: { kubeconfigSecretRef: { name: secret } } } };
+}
+
 function secret(name: string, data: Record<string, string>, changes: Partial<DataObject['metadata']> = {}): DataObject {
   return { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace, resourceVersion: '1', ...changes }, data };
 }
@@ -127,7 +131,7 @@ describe('operator/controller/caches', () => {
   it('tells each tunnel whose kubeconfig came, changed or went, and no other', async () => {
     const { served, caches, told, end } = await running(
       tunnel('one', 'prod-kubeconfig'),
-      tunnel('two', 'prod-kubeconfig'),
+      tunnelWithFallback('two', 'prod-kubeconfig'),
       tunnel('three', 'other'),
       tunnel('local'),
     );

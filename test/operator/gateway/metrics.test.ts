@@ -3,7 +3,12 @@ import { Registry } from 'prom-client';
 import type { CircuitSample } from '../../../operator/gateway/admission/breaker.ts';
 import { registerHealthMetrics } from '../../../operator/gateway/health/metrics.ts';
 import type { HealthSample } from '../../../operator/gateway/health/samples.ts';
-import { refusalCounter, registerCacheMetrics, registerCircuitMetrics } from '../../../operator/gateway/metrics.ts';
+import {
+  refusalCounter,
+  registerCacheMetrics,
+  registerCircuitMetrics,
+  registerFallbackMetrics,
+} from '../../../operator/gateway/metrics.ts';
 
 describe('operator/gateway/metrics', () => {
   it('counts what the gateway answers itself, by cause code', async () => {
@@ -61,6 +66,17 @@ describe('operator/gateway/metrics', () => {
     expect(known.filter((line) => line.includes('free_disk'))).to.have.length(1);
     samples = [];
     expect(await lines()).to.deep.equal((await lines()).filter((line) => line.includes('looks_total')));
+  });
+
+  it('counts what went without the tunnel, by tunnel and result', async () => {
+    const registry = new Registry();
+    const results = { answered: 2, cancelled: 0, unreachable: 1, failed: 0, refused: 3 };
+    registerFallbackMetrics(registry, () => [{ tunnel: 'c1', results }]);
+    for (let scrape = 0; scrape < 2; scrape++) {
+      const text = await registry.metrics();
+      expect(text).to.contain('clustertunnel_fallback_requests_total{tunnel="c1",result="answered"} 2');
+      expect(text).to.contain('clustertunnel_fallback_requests_total{tunnel="c1",result="refused"} 3');
+    }
   });
 
   it('tells what is remembered of all tunnels, and where answers came from', async () => {

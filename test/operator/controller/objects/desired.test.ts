@@ -19,6 +19,8 @@ const COMPLETE: readonly string[] = ['defaults', 'manual-manifest'];
 const NOT_IN_MANIFESTS: Readonly<Record<string, string>> = {
   'spec.agent.kubeconfigSecretRef.name': 'says where the manifests go, not what they are',
   'spec.agent.kubeconfigSecretRef.key': 'says where the manifests go, not what they are',
+  'spec.fallback.kubeconfigSecretRef.name': 'read by the gateway',
+  'spec.fallback.kubeconfigSecretRef.key': 'read by the gateway',
   'spec.access.mode': 'over the session',
   'spec.access.readOnly': 'over the session',
   'spec.access.userPrefix': 'over the session',

@@ -1,9 +1,17 @@
 import { expect } from 'chai';
-import { gaveUp, giveUpAtMs, isOffline, offline, suspended } from '../../../../operator/gateway/admission/absence.ts';
+import {
+  gaveUp,
+  giveUpAtMs,
+  isOffline,
+  offline,
+  type Patience,
+  refusedAtOnce,
+  suspended,
+} from '../../../../operator/gateway/admission/absence.ts';
 import { rowOf } from '../../../../operator/gateway/front/fault.ts';
 
 const MINUTE = 60_000;
-const PATIENCE = { isWatch: false, enteredMs: 100_000, deadlineMs: 220_000, disconnectGraceMs: 10_000 };
+const PATIENCE: Patience = { isWatch: false, enteredMs: 100_000, deadlineMs: 220_000, disconnectGraceMs: 10_000 };
 const away = (awaySinceMs: number | undefined, nowMs = 100_000) => ({
   nowMs,
   isConnected: false,
@@ -38,7 +46,7 @@ describe('operator/gateway/admission/absence', () => {
     expect(isOffline(away(100_000 - 60 * MINUTE), true)).to.equal(false);
   });
 
-  const ENDS: readonly [string, number, ReturnType<typeof away>, Partial<typeof PATIENCE>][] = [
+  const ENDS: readonly [string, number, ReturnType<typeof away>, Partial<Patience>][] = [
     ['at its deadline while the tunnel is there', 220_000, CONNECTED, {}],
     [
       'never while the tunnel is there and it has no deadline',
@@ -50,6 +58,9 @@ describe('operator/gateway/admission/absence', () => {
     ['a grace after the tunnel left, when it came before', 115_000, away(105_000), {}],
     ['at its deadline when that is sooner than the grace', 101_000, away(50_000), { deadlineMs: 101_000 }],
     ['a grace after it came, when the tunnel never was there', 110_000, away(undefined), {}],
+    ['a grace after the tunnel left, when there is another way', 60_000, away(50_000), { hasFallback: true }],
+    ['a watch too', 60_000, away(50_000), { hasFallback: true, isWatch: true }],
+    ['at its deadline while the tunnel is there and another way too', 220_000, CONNECTED, { hasFallback: true }],
     ['after 25 s when it is a watch', 125_000, away(50_000), { isWatch: true, deadlineMs: Number.POSITIVE_INFINITY }],
   ];
   for (const [when, atMs, absence, changes] of ENDS) {
@@ -57,6 +68,17 @@ describe('operator/gateway/admission/absence', () => {
       expect(giveUpAtMs(absence, { ...PATIENCE, ...changes })).to.equal(atMs);
     });
   }
+
+  it('does not begin to wait where another way is open and the grace is over', () => {
+    const patience = { ...PATIENCE, hasFallback: true };
+    const told = (absence: typeof CONNECTED | ReturnType<typeof away>, said: Patience) =>
+      refusedAtOnce(ASKED, absence, said, 0)?.kind;
+    expect(told(away(90_000), patience)).to.equal('cluster_reconnecting');
+    expect(told(away(90_001), patience)).to.equal(undefined);
+    expect(told({ ...CONNECTED, nowMs: 999_000 }, patience)).to.equal(undefined);
+    expect(told(away(90_000), PATIENCE)).to.equal(undefined);
+    expect(told(away(0), PATIENCE)).to.equal('cluster_offline');
+  });
 
   it('says who was missing: a worker, the tunnel for a moment, the tunnel for long', () => {
     const told = [CONNECTED, away(95_000), away(0)].map((absence) => gaveUp(ASKED, absence, 0));

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { Admission, type Applicant } from '../../../../operator/gateway/admission/admit.ts';
+import { Admission } from '../../../../operator/gateway/admission/admit.ts';
+import type { Applicant } from '../../../../operator/gateway/admission/applicant.ts';
 import type { Breaker } from '../../../../operator/gateway/admission/breaker.ts';
 import { TunnelError } from '../../../../operator/gateway/front/tunnel-error.ts';
 import type { Registry } from '../../../../operator/gateway/sessions/registry.ts';

@@ -93,6 +93,19 @@ describe('operator/gateway/sessions/stream-fault', () => {
     );
   });
 
+  it('says of what went directly that the gateway asked, with the same kinds', () => {
+    const sent = { tunnel: 'c1', path: '/api', isRead: false, isDirect: true };
+    for (const code of [...Object.values(ErrorCode), 77]) {
+      for (const execution of ['unknown', 'not-executed'] as const) {
+        const error = new StreamError({ streamId: 0, code, origin: 'remote', execution, detail: 'why' });
+        const told = tunnelErrorOf(error, sent);
+        expect(told).to.include({ kind: tunnelErrorOf(error, { ...sent, isDirect: false }).kind, hop: 'gateway' });
+        expect(told.message).to.contain('the fallback of tunnel "c1"').and.not.contain('agent');
+      }
+    }
+    expect(strangeAnswer(sent, 'x')).to.include({ kind: 'upstream_protocol', hop: 'gateway' });
+  });
+
   it('names the code when the agent gave no reason', () => {
     expect(of(ErrorCode.Overload, 'not-executed', 'GET', '').message).to.contain('OVERLOAD');
   });

@@ -66,7 +66,7 @@ export class Exchange implements StreamEvents {
   /** A worker is free: sends the request. Never rejects. */
   async start(): Promise<void> {
     const { stream, head, identity, context } = this.#options;
-    let token: string;
+    let token: string | undefined;
     try {
       token = await context.token();
     } catch (error) {
@@ -160,9 +160,9 @@ export class Exchange implements StreamEvents {
     if (isSwitch(answer)) this.#cancelDeadline();
   }
 
-  /** It is the agent who logs in: a client that saw this 401 would throw its own good token away. Nothing was executed. */
+  /** It is not the user who logs in: a client that saw this 401 would throw its own good token away. Nothing was executed. */
   #credentialRefused(): void {
-    const detail = "it does not accept the agent's own token (401)";
+    const detail = `it does not accept ${this.#options.context.credential} (401)`;
     this.#note(ErrorCode.UpstreamUnreachable, detail);
     this.#options.stream.refuse(ErrorCode.UpstreamUnreachable, detail);
   }

@@ -1,5 +1,11 @@
 import type { RawHeaders } from '../tunnel/wire/head.ts';
 
+/** PEM of a certificate and its key. */
+export interface ClientCertificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** A request as it goes on the wire: nothing is added but Host, Connection and the framing of the body. */
 export interface UpstreamRequest {
   readonly method: string;

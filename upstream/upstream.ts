@@ -4,13 +4,17 @@ import { buildConnector, type Dispatcher, Pool } from 'undici';
 import type { Clock } from '../process/clock.ts';
 import { AnswerConnections, PausableAnswer } from './pausable-answer.ts';
 import { Upgrade } from './upgrade.ts';
-import type { UpgradeRequest, UpstreamEvents, UpstreamRequest } from './upstream-request.ts';
+import type { ClientCertificate, UpgradeRequest, UpstreamEvents, UpstreamRequest } from './upstream-request.ts';
 
 export interface UpstreamOptions {
-  /** https://host:port of the one API server. */
+  /** https://host:port of the one API server, and the path below which it stands, if any. */
   readonly url: string;
   /** PEM; undefined trusts the system's roots. */
   readonly ca: string | undefined;
+  /** The name in the server's certificate, where it is not the URL's. */
+  readonly serverName?: string | undefined;
+  /** PEM: who we are, where no token says so. */
+  readonly certificate?: ClientCertificate | undefined;
   readonly connectMs: number;
   readonly clock: Clock;
 }
@@ -28,14 +32,17 @@ export class Upstream {
   readonly #pool: Pool;
   readonly #upgraded = new Set<Socket>();
   readonly #connections = new AnswerConnections();
+  readonly #prefix: string;
   #options: UpstreamOptions;
   #connector: buildConnector.connector;
   #open = 0;
 
   constructor(options: UpstreamOptions) {
+    const { origin, pathname } = new URL(options.url);
     this.#options = options;
+    this.#prefix = pathname.replace(/\/+$/, '');
     this.#connector = connectorOf(options);
-    this.#pool = new Pool(options.url, {
+    this.#pool = new Pool(origin, {
       connections: null,
       pipelining: 1,
       bodyTimeout: 0,
@@ -43,7 +50,7 @@ export class Upstream {
       keepAliveTimeout: IDLE_CONNECTION_MS,
       maxHeaderSize: MAX_HEAD_BYTES,
       connect: (target, done) =>
-        this.#connector(target, (...result) => {
+        this.#connector(named(target, options.serverName), (...result) => {
           // Where undici's types say null, it passes nothing.
           if (result[0] === null && result[1] !== null) this.#count(result[1]);
           done(...result);
@@ -74,7 +81,7 @@ export class Upstream {
     this.#pool.dispatch(
       {
         method,
-        path,
+        path: `${this.#prefix}${path}`,
         headers: [...headers],
         // undici takes async iterables; its types do not say so.
         body: (body ?? null) as unknown as Uint8Array | null,
@@ -88,7 +95,12 @@ export class Upstream {
 
   /** Runs one exchange that asks for an upgrade. Aborting `signal` closes its connection at once. */
   upgrade(request: UpgradeRequest, events: UpstreamEvents, signal: AbortSignal): void {
-    const { socket } = new Upgrade(this.#options, request, events, signal);
+    const { socket } = new Upgrade(
+      this.#options,
+      { ...request, path: `${this.#prefix}${request.path}` },
+      events,
+      signal,
+    );
     this.#count(socket);
     this.#upgraded.add(socket);
     socket.once('close', () => this.#upgraded.delete(socket));
@@ -154,8 +166,13 @@ class Handler implements Dispatcher.DispatchHandler {
   }
 }
 
-function connectorOf({ ca, connectMs }: UpstreamOptions): buildConnector.connector {
-  return buildConnector({ ...(ca === undefined ? {} : { ca }), rejectUnauthorized: true, timeout: connectMs });
+function connectorOf({ ca, certificate, connectMs }: UpstreamOptions): buildConnector.connector {
+  const trust = ca === undefined ? {} : { ca };
+  return buildConnector({ ...trust, ...certificate, rejectUnauthorized: true, timeout: connectMs });
+}
+
+function named(target: buildConnector.Options, serverName: string | undefined): buildConnector.Options {
+  return serverName === undefined ? target : { ...target, servername: serverName };
 }
 
 /** Header lines byte for byte (RFC 9110 §5.5). */

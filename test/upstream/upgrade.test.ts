@@ -4,10 +4,10 @@ import { type AddressInfo, createServer } from 'node:net';
 import { expect } from 'chai';
 import { ErrorCode } from '../../tunnel/wire/codes.ts';
 import type { RequestHead } from '../../tunnel/wire/head.ts';
+import { Bench, over, pump } from '../agent/bench.ts';
 import { echo, RecordingUpstream } from '../support/recording-upstream.ts';
 import { valuesOf } from '../support/stub-upstream.ts';
 import { until } from '../support/turns.ts';
-import { Bench, over, pump } from './bench.ts';
 
 /** Joined tests: a machine that is busy elsewhere must not fail them. */
 const BUSY_MACHINE_MS = 30_000;
@@ -27,7 +27,7 @@ const SPDY: Partial<RequestHead> = {
   headers: ['X-Stream-Protocol-Version', 'v4.channel.k8s.io', 'Upgrade', 'SPDY/3.1'],
 };
 
-describe('agent/upgrade', function () {
+describe('upstream/upgrade', function () {
   this.timeout(BUSY_MACHINE_MS);
   let upstream: RecordingUpstream;
   let bench: Bench;

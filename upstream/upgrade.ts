@@ -4,13 +4,15 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { errors } from 'undici';
 import type { Clock } from '../process/clock.ts';
 import { MAX_HEADERS_BYTES } from '../tunnel/request-headers.ts';
-import type { UpgradeRequest, UpstreamEvents } from './upstream-request.ts';
+import type { ClientCertificate, UpgradeRequest, UpstreamEvents } from './upstream-request.ts';
 
 export interface UpgradeTarget {
   /** https://host:port of the one API server. */
   readonly url: string;
   /** PEM; undefined trusts the system's roots. */
   readonly ca: string | undefined;
+  readonly serverName?: string | undefined;
+  readonly certificate?: ClientCertificate | undefined;
   /** TCP and TLS together. */
   readonly connectMs: number;
   readonly clock: Clock;
@@ -162,14 +164,15 @@ export class Upgrade {
 }
 
 /** A connection whose two directions end apart. */
-function connectTo({ url, ca }: UpgradeTarget): TLSSocket {
+function connectTo({ url, ca, serverName, certificate }: UpgradeTarget): TLSSocket {
   const { hostname, port } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, '');
   const options: ConnectionOptions & { readonly allowHalfOpen: boolean } = {
     host,
     port: port === '' ? 443 : Number(port),
-    servername: isIP(host) === 0 ? host : '',
+    servername: serverName ?? (isIP(host) === 0 ? host : ''),
     ...(ca === undefined ? {} : { ca }),
+    ...certificate,
     rejectUnauthorized: true,
     ALPNProtocols: ['http/1.1'],
     allowHalfOpen: true,

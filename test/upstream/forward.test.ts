@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { expect } from 'chai';
 import { ErrorCode } from '../../tunnel/wire/codes.ts';
+import { Bench, over, pump } from '../agent/bench.ts';
 import type { Owner } from '../conformance/harness.ts';
 import { StubUpstream, valuesOf } from '../support/stub-upstream.ts';
 import { until } from '../support/turns.ts';
-import { Bench, over, pump } from './bench.ts';
 
 /** Joined tests: a machine that is busy elsewhere must not fail them. */
 const BUSY_MACHINE_MS = 30_000;
 const MEBIBYTE = 2 ** 20;
 
-describe('agent/forward', function () {
+describe('upstream/forward', function () {
   this.timeout(BUSY_MACHINE_MS);
   let upstream: StubUpstream;
   let bench: Bench;

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { StallWatch } from '../../agent/stall-watch.ts';
+import { StallWatch } from '../../upstream/stall-watch.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
-describe('agent/stall-watch', () => {
+describe('upstream/stall-watch', () => {
   let clock: ManualClock;
   let movedBytes: number;
   let isWaiting: boolean;

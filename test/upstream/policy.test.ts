@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { outgoingHeaders } from '../../agent/outgoing-headers.ts';
-import { denial } from '../../agent/policy.ts';
 import { type AccessSettings, PROBE_USER, UNSAID_ACCESS } from '../../crds/access-settings.ts';
 import type { Identity, RequestHead } from '../../tunnel/wire/head.ts';
+import { outgoingHeaders } from '../../upstream/outgoing-headers.ts';
+import { denial } from '../../upstream/policy.ts';
 import { valuesOf } from '../support/stub-upstream.ts';
 
 const JANE: Identity = { user: 'jane', uid: '', groups: [] };
@@ -119,7 +119,7 @@ const DENIED: Readonly<Record<string, readonly [Partial<RequestHead>, string]>> 
   'bytes beyond ASCII': [{ path: '/api/\u00e9' }, 'visible ASCII'],
 };
 
-describe('agent/policy', () => {
+describe('upstream/policy', () => {
   for (const [name, change] of Object.entries(ALLOWED)) {
     it(`allows ${name}`, () => expect(denial({ ...GET, ...change }, UNSAID_ACCESS)).to.equal(undefined));
   }
@@ -241,7 +241,7 @@ describe('agent/policy', () => {
   });
 });
 
-describe('agent/outgoing-headers', () => {
+describe('upstream/outgoing-headers', () => {
   const sent = outgoingHeaders(
     {
       ...GET,

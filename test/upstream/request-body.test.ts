@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { RequestBody } from '../../agent/request-body.ts';
+import { RequestBody } from '../../upstream/request-body.ts';
 import { turn } from '../support/transport-pair.ts';
 
-describe('agent/request-body', () => {
+describe('upstream/request-body', () => {
   it('gives credit back when the reader asks for the next chunk, not before', async () => {
     const consumed: number[] = [];
     const body = new RequestBody((bytes) => consumed.push(bytes));

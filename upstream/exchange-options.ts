@@ -1,6 +1,7 @@
 import type { AgentSettings } from '../crds/agent-settings.ts';
 import type { Clock } from '../process/clock.ts';
 import type { DeflatedBody } from '../tunnel/session/deflated-body.ts';
+import type { Outbox } from '../tunnel/session/outbox.ts';
 import type { Stream } from '../tunnel/session/stream.ts';
 import type { Identity, RequestHead, ResponseHead } from '../tunnel/wire/head.ts';
 import type { Upstream } from './upstream.ts';
@@ -8,13 +9,21 @@ import type { Upstream } from './upstream.ts';
 /** What all exchanges share. */
 export interface ForwardContext {
   readonly upstream: Upstream;
-  /** The agent's own token. Rejects when there is none to read. */
-  readonly token: () => Promise<string>;
+  /** Rejects when there is none to read; undefined: the connection's certificate says who we are. */
+  readonly token: () => Promise<string | undefined>;
+  /** What the API server refuses with 401, for people: "the agent's own token". */
+  readonly credential: string;
   /** The API server answered 401: the token may have rotated. */
   readonly onUnauthorized: () => void;
   readonly clock: Clock;
   readonly timeouts: () => AgentSettings['timeouts'];
 }
+
+/** The end of a stream that a request comes from. */
+export type ServedStream = Pick<
+  Stream,
+  'isClosed' | 'attach' | 'consume' | 'after' | 'sendHead' | 'write' | 'end' | 'refuse' | 'reset'
+> & { readonly outbox: Pick<Outbox, 'queuedBytes' | 'isEmpty'> };
 
 /** How an exchange went. */
 export interface ExchangeEnd {
@@ -29,7 +38,7 @@ export interface ExchangeEnd {
 }
 
 export interface ExchangeOptions {
-  readonly stream: Stream;
+  readonly stream: ServedStream;
   readonly head: RequestHead;
   /** Complete, or none in access mode Agent: policy.ts said so. */
   readonly identity: Identity | undefined;

@@ -13,9 +13,13 @@ const NOT_IN_NAMES = /[^!#$&'*+.^_`|~0-9A-Za-z-]/gu;
 /**
  * The header list that goes to the API server, made fresh: what may cross first, who we are and whom we speak for last.
  * The head must have passed policy.ts: `identity` is complete and fit for header
- * values; without one the agent asks for itself.
+ * values; without one whoever holds the credential asks for himself. Without `token` the connection says who that is.
  */
-export function outgoingHeaders(head: RequestHead, identity: Identity | undefined, token: string): string[] {
+export function outgoingHeaders(
+  head: RequestHead,
+  identity: Identity | undefined,
+  token: string | undefined,
+): string[] {
   const headers: string[] = [];
   const passed = crossing(head.headers);
   for (let at = 0; at < passed.length; at += 2) {
@@ -25,7 +29,7 @@ export function outgoingHeaders(head: RequestHead, identity: Identity | undefine
   const protocol = head.isUpgrade ? upgradeProtocol(head.headers) : undefined;
   if (protocol !== undefined) headers.push('Connection', 'Upgrade', 'Upgrade', protocol);
   headers.push('X-Trace-ID', traceIdOf(head.traceId, undefined));
-  headers.push('Authorization', `Bearer ${token}`);
+  if (token !== undefined) headers.push('Authorization', `Bearer ${token}`);
   if (identity !== undefined) headers.push(...identityHeaders(identity));
   return headers;
 }

@@ -1,0 +1,235 @@
+import type { Clock } from '../../../process/clock.ts';
+import type { Budget } from '../../../tunnel/flow/budget.ts';
+import type { SlotPool } from '../../../tunnel/session/gateway-session.ts';
+import type { RequestStream } from '../../../tunnel/session/inflated-stream.ts';
+import { ErrorCode } from '../../../tunnel/wire/codes.ts';
+import type { RequestHead } from '../../../tunnel/wire/head.ts';
+import type { ExchangeEnd } from '../../../upstream/exchange-options.ts';
+import { Exchange } from '../../../upstream/forward.ts';
+import { denial } from '../../../upstream/policy.ts';
+import { WaitingRoom } from '../admission/waiting.ts';
+import { TunnelError } from '../front/tunnel-error.ts';
+import type { TunnelView } from '../sessions/tunnels.ts';
+import { Connection } from './connection.ts';
+import { JoinedStream } from './joined-stream.ts';
+import { type FallbackResult, NO_RESULTS, resultOf } from './result.ts';
+import { type FallbackTarget, isSameTarget } from './target.ts';
+
+/** A request that the tunnel cannot carry. None of it was sent. */
+export interface DirectApplicant {
+  readonly tunnel: string;
+  readonly path: string;
+  /** Whose it is: users of a tunnel take turns. */
+  readonly user: string;
+  readonly pool: SlotPool;
+  /** Whether the request has no body. */
+  readonly isEnd: boolean;
+  readonly isRead: boolean;
+  /** Monotonic: until when it may wait, and an ordinary one run. */
+  readonly deadlineMs: number;
+  /** What an agent would be told, given the milliseconds that are left (0: no deadline). */
+  readonly head: (deadlineMs: number) => RequestHead;
+  /** It begins; events must be attached before returning. */
+  readonly onStream: (stream: RequestStream) => void;
+  /** It does not. */
+  readonly onError: (error: TunnelError) => void;
+  /** What runs may not go on. */
+  readonly revoke: (error: TunnelError) => void;
+  /** Why the tunnel does not carry it. */
+  readonly refusal: TunnelError;
+}
+
+export interface DirectWayOptions {
+  readonly view: () => TunnelView | undefined;
+  readonly budget: Pick<Budget, 'reserve' | 'release'>;
+  readonly clock: Clock;
+  /** Whether the target can be reached changed. */
+  readonly onTrouble: (trouble: string | undefined) => void;
+}
+
+/** The way to one tunnel's API server without the tunnel, under the same limits and rules as through it. */
+export class DirectWay {
+  readonly #options: DirectWayOptions;
+  readonly #rooms: Readonly<Record<SlotPool, WaitingRoom>>;
+  readonly #running = { ordinary: 0, longRunning: 0 };
+  readonly #applicants = new Set<DirectApplicant>();
+  readonly #results = { ...NO_RESULTS };
+  #connection: Connection | undefined;
+  #trouble: string | undefined;
+
+  constructor(options: DirectWayOptions) {
+    const { clock, view } = options;
+    const room = () => new WaitingRoom(clock, () => view()?.admission?.maxQueuedRequests ?? MAX_QUEUED_REQUESTS);
+    this.#options = options;
+    this.#rooms = { ordinary: room(), longRunning: room() };
+  }
+
+  get running(): number {
+    return this.#running.ordinary + this.#running.longRunning;
+  }
+
+  get waiting(): number {
+    return this.#rooms.ordinary.size + this.#rooms.longRunning.size;
+  }
+
+  get results(): Readonly<Record<FallbackResult, number>> {
+    return this.#results;
+  }
+
+  /** Why the target could not be reached last time; undefined: it could, or was never asked. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  /** Sends it to `target` now or when there is room. The returned function gives up: the client went away. */
+  go(applicant: DirectApplicant, target: FallbackTarget): () => void {
+    this.follow(target);
+    const room = this.#rooms[applicant.pool];
+    if (room.size === 0 && this.#open(applicant)) return () => {};
+    const leave = room.enter({
+      user: applicant.user,
+      take: () => this.#open(applicant),
+      dueMs: () => applicant.deadlineMs,
+      expire: () => this.#refuse(applicant, this.#isLate(applicant) ? late(applicant) : applicant.refusal),
+      giveWay: () => this.#refuse(applicant, full(applicant)),
+    });
+    if (leave === undefined) this.#refuse(applicant, full(applicant));
+    return leave ?? (() => {});
+  }
+
+  /** What begins from now on goes to `target`; what runs goes on where it is. */
+  follow(target: FallbackTarget): void {
+    const { view, clock } = this.#options;
+    const known = this.#connection;
+    const timeouts = view()?.settings.timeouts;
+    if (timeouts === undefined) return;
+    known?.reconfigure(timeouts.connectMs);
+    if (known !== undefined && isSameTarget(known.target, target)) return this.wake();
+    this.#note(undefined);
+    this.#connection = new Connection(target, () => view()?.settings.timeouts ?? timeouts, clock);
+    known?.retire();
+    this.wake();
+  }
+
+  /** There is no target any more, or nobody may go there: what runs ends, and nobody waits any longer. */
+  end(why: string): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.turnAway();
+    for (const applicant of [...this.#applicants]) applicant.revoke(ended(applicant, why));
+    this.#note(undefined);
+    connection?.retire();
+  }
+
+  /** Nobody waits any longer. */
+  turnAway(): void {
+    this.#rooms.ordinary.clear();
+    this.#rooms.longRunning.clear();
+  }
+
+  /** There may be room. */
+  wake(): void {
+    this.#rooms.ordinary.wake();
+    this.#rooms.longRunning.wake();
+  }
+
+  async close(): Promise<void> {
+    await this.#connection?.close();
+  }
+
+  #isLate({ deadlineMs }: DirectApplicant): boolean {
+    return this.#options.clock.nowMs() >= deadlineMs;
+  }
+
+  #refuse({ onError }: DirectApplicant, error: TunnelError): void {
+    this.#results.refused += 1;
+    onError(error);
+  }
+
+  #open(applicant: DirectApplicant): boolean {
+    const { view, budget } = this.#options;
+    const { limits, access } = view()?.settings ?? {};
+    const connection = this.#connection;
+    if (connection === undefined || limits === undefined || access === undefined) return false;
+    const { pool } = applicant;
+    const most = pool === 'ordinary' ? limits.maxConcurrentRequests : limits.maxLongRunningRequests;
+    if (this.#running[pool] >= most || !budget.reserve()) return false;
+    this.#running[pool] += 1;
+    this.#applicants.add(applicant);
+    connection.began();
+    this.#start(applicant, connection, (head) => denial(head, access));
+    return true;
+  }
+
+  #start(
+    applicant: DirectApplicant,
+    connection: Connection,
+    denialOf: (head: RequestHead) => string | undefined,
+  ): void {
+    const { clock } = this.#options;
+    const { pool, deadlineMs, isEnd, onStream } = applicant;
+    const stream = new JoinedStream(clock);
+    const leftMs = Math.max(1, Math.ceil(deadlineMs - clock.nowMs()));
+    const head = applicant.head(pool === 'ordinary' ? leftMs : 0);
+    const exchange = new Exchange({
+      stream: stream.served,
+      head,
+      identity: head.identity,
+      context: connection.context,
+      // There is no slow link in between.
+      deflate: () => undefined,
+      onGone: (end) => this.#gone(applicant, connection, end),
+    });
+    onStream(stream);
+    if (isEnd) stream.end();
+    const reason = denialOf(head);
+    if (reason !== undefined) return exchange.refuse(ErrorCode.PolicyDenied, reason);
+    // Never rejects: what goes wrong is told on the stream.
+    void exchange.start();
+  }
+
+  #gone(applicant: DirectApplicant, connection: Connection, end: ExchangeEnd): void {
+    this.#results[resultOf(end)] += 1;
+    this.#running[applicant.pool] -= 1;
+    this.#applicants.delete(applicant);
+    connection.ended();
+    if (connection === this.#connection) {
+      if (end.code === ErrorCode.UpstreamUnreachable) this.#note(end.detail);
+      else if (end.status !== undefined) this.#note(undefined);
+    }
+    this.#options.budget.release(0);
+    // Not from inside the turn of somebody who waited.
+    queueMicrotask(() => this.wake());
+  }
+
+  #note(trouble: string | undefined): void {
+    const isNews = (trouble === undefined) !== (this.#trouble === undefined);
+    this.#trouble = trouble;
+    if (isNews) this.#options.onTrouble(trouble);
+  }
+}
+
+/** Of a tunnel that does not say limits.maxQueuedRequests. */
+const MAX_QUEUED_REQUESTS = 2_000;
+
+function full({ tunnel, path, pool }: DirectApplicant): TunnelError {
+  const message = `as many requests run and wait at the fallback of tunnel "${tunnel}" as may (${LIMIT[pool]}, spec.limits.maxQueuedRequests)`;
+  return new TunnelError('queue_full', message, { tunnel, path });
+}
+
+function late({ tunnel, path, pool }: DirectApplicant): TunnelError {
+  const message = `no place at the fallback of tunnel "${tunnel}" became free in time (${LIMIT[pool]})`;
+  return new TunnelError('queue_timeout', message, { tunnel, path });
+}
+
+function ended({ tunnel, path, isRead }: DirectApplicant, why: string): TunnelError {
+  const doubt = isRead ? '' : '; the request may have been executed';
+  const kind = isRead ? 'session_lost_read' : 'session_lost_write';
+  const message = `the fallback of tunnel "${tunnel}" ended while the request ran${doubt}: ${why}`;
+  return new TunnelError(kind, message, { tunnel, path, hop: 'gateway', retryable: isRead });
+}
+
+const LIMIT: Readonly<Record<SlotPool, string>> = {
+  ordinary: 'spec.limits.maxConcurrentRequests',
+  longRunning: 'spec.limits.maxLongRunningRequests',
+};
