@@ -1,5 +1,6 @@
 import type { AgentSettings } from '../crds/agent-settings.ts';
 import type { Clock } from '../process/clock.ts';
+import type { Trace } from '../process/trace.ts';
 import type { DeflatedBody } from '../tunnel/session/deflated-body.ts';
 import type { Stream } from '../tunnel/session/stream.ts';
 import type { Identity, RequestHead, ResponseHead } from '../tunnel/wire/head.ts';
@@ -31,6 +32,7 @@ export interface ExchangeEnd {
 export interface ExchangeOptions {
   readonly stream: Stream;
   readonly head: RequestHead;
+  readonly trace: Trace;
   /** Complete, or none in access mode Agent: policy.ts said so. */
   readonly identity: Identity | undefined;
   readonly context: ForwardContext;

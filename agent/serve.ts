@@ -1,5 +1,6 @@
 import type { Clock } from '../process/clock.ts';
 import type { Logger } from '../process/log.ts';
+import { nextTrace, type Trace, traceFields } from '../process/trace.ts';
 import { VERSION } from '../process/version.ts';
 import type { Budget } from '../tunnel/flow/budget.ts';
 import { AgentSession, type AgentSessionEvents } from '../tunnel/session/agent-session.ts';
@@ -38,6 +39,13 @@ export type Introduction = Required<Pick<Hello, 'connection' | 'previous'>>;
 
 /** What the dialer wants to hear of a session. */
 export type DialEvents = Pick<AgentSessionEvents, 'onReady' | 'onLeaving' | 'onEnd'>;
+
+/** A request that came, and when. */
+interface Began {
+  readonly head: RequestHead;
+  readonly trace: Trace;
+  readonly startedMs: number;
+}
 
 /** Serves what gateways send: stream → policy → worker → upstream. */
 export class Server {
@@ -102,17 +110,19 @@ export class Server {
     const { context, clock, linkSpeed = measuredSpeed } = this.#options;
     const startedMs = clock.nowMs();
     const { identity } = head;
+    const trace = nextTrace(head.traceId, head.headers);
     const reason = denial(head, this.#options.limits.current.access);
     if (reason !== undefined) {
       slots.refuse(pool);
       stream.refuse(ErrorCode.PolicyDenied, reason);
       const nothing = { status: undefined, bytesIn: 0, bytesOut: 0 };
-      return this.#ended(head, startedMs, { code: ErrorCode.PolicyDenied, detail: reason, ...nothing });
+      return this.#ended({ head, trace, startedMs }, { code: ErrorCode.PolicyDenied, detail: reason, ...nothing });
     }
     let place: Place | undefined;
     const exchange = new Exchange({
       stream,
       head,
+      trace,
       identity,
       context,
       deflate: (answer, events) => {
@@ -121,7 +131,7 @@ export class Server {
       },
       onGone: (end) => {
         place?.release();
-        this.#ended(head, startedMs, end);
+        this.#ended({ head, trace, startedMs }, end);
       },
     });
     // start() never rejects: what goes wrong is told on the stream.
@@ -130,13 +140,13 @@ export class Server {
       exchange.refuse(ErrorCode.Overload, 'no worker is free and the queue of the agent is full');
   }
 
-  #ended(head: RequestHead, startedMs: number, end: ExchangeEnd): void {
+  #ended({ head, trace, startedMs }: Began, end: ExchangeEnd): void {
     const { clock, log, onExchangeEnd } = this.#options;
     const nowMs = clock.nowMs();
     if (isGoodAnswer(end)) this.#lastAnswerMs = nowMs;
     onExchangeEnd(end);
-    log.debug('exchange ended', {
-      trace_id: head.traceId,
+    log[trace.isFollowed || isTrouble(end) ? 'info' : 'debug']('exchange ended', {
+      ...traceFields(trace),
       method: head.method,
       path: head.path.split('?', 1)[0],
       user: head.identity?.user,
@@ -159,6 +169,11 @@ export class Server {
       log.warn('limits ignored', { error });
     }
   }
+}
+
+/** Whether an exchange did not go as it should; that its client or its session left says nothing of it. */
+function isTrouble({ code }: ExchangeEnd): boolean {
+  return code !== ErrorCode.None && code !== ErrorCode.Cancel && code !== ErrorCode.SessionLost;
 }
 
 function measuredSpeed({ session }: AgentSession): number | undefined {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
+import type { Trace } from '../../../process/trace.ts';
 import type { StreamError } from '../../../tunnel/errors.ts';
 import { InflatedStream, type RequestStream } from '../../../tunnel/session/inflated-stream.ts';
 import type { Stream } from '../../../tunnel/session/stream.ts';
@@ -40,7 +41,7 @@ export interface PassageParts {
 /** A request that was let in. */
 export interface Entered {
   readonly method: string;
-  readonly traceId: string;
+  readonly trace: Trace;
   readonly allowed: Allowed;
   /** Nothing was sent to the client yet: answer with this, which may name the tunnel. */
   readonly onError: (error: TunnelError) => void;
@@ -153,11 +154,20 @@ export class Passage {
 
   /** What OPEN says. */
   #head(deadlineMs: number): RequestHead {
-    const { method, traceId, allowed } = this.#entered;
+    const { method, trace, allowed } = this.#entered;
     const { headers, isUpgrade } = this.#turn.sending(this.#sending);
     const { path } = allowed.route;
     const { identity } = allowed;
-    return { method, path, headers, identity, traceId, isUpgrade, deadlineMs, isLongRunning: this.#isLongRunning };
+    return {
+      method,
+      path,
+      headers,
+      identity,
+      traceId: trace.id,
+      isUpgrade,
+      deadlineMs,
+      isLongRunning: this.#isLongRunning,
+    };
   }
 
   #start(stream: Stream, link: AgentLink): void {
@@ -186,7 +196,7 @@ export class Passage {
   }
 
   #done(outcome: ExchangeOutcome): void {
-    const { method, traceId, allowed } = this.#entered;
+    const { method, trace, allowed } = this.#entered;
     const { route, view, user } = allowed;
     const { cache, log } = this.#parts;
     this.#leave();
@@ -195,7 +205,7 @@ export class Passage {
     this.#turn.leave(outcome.error === 'cancelled');
     if (!this.#sent.isRead) cache.wrote(view, route.info, outcome.status);
     const { isUpgrade } = this.#sending;
-    log.info('audit', auditLine({ traceId, user, route, method, isUpgrade, cache: this.#turn.result }, outcome));
+    log.info('audit', auditLine({ trace, user, route, method, isUpgrade, cache: this.#turn.result }, outcome));
   }
 }
 

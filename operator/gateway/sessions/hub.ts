@@ -6,7 +6,7 @@ import type { AgentKey } from '../../../crds/agent-token.ts';
 import { parseHealthReport } from '../../../crds/health-report.ts';
 import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
-import { newTraceId } from '../../../process/trace.ts';
+import { newTrace, traceFields } from '../../../process/trace.ts';
 import { VERSION } from '../../../process/version.ts';
 import { GatewaySession } from '../../../tunnel/session/gateway-session.ts';
 import type { SessionEnd } from '../../../tunnel/session/session.ts';
@@ -62,15 +62,15 @@ export class Hub {
     const admitted = this.#admit(request);
     if (admitted instanceof TunnelError) {
       const { clock, log } = this.#options;
-      const traceId = newTraceId();
+      const trace = newTrace();
       log.warn('agent refused', {
-        trace_id: traceId,
+        ...traceFields(trace),
         tunnel: admitted.tunnel,
         ...errorFields(admitted),
         reason: admitted.message,
         address: request.socket.remoteAddress,
       });
-      return refuseUpgrade(socket, admitted, { clock, traceId });
+      return refuseUpgrade(socket, admitted, { clock, trace });
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) =>
       this.#open(webSocket, admitted.key, admitted.tunnel),
