@@ -110,7 +110,7 @@ function assemble(config: AgentConfig, log: Logger) {
     random: Math.random,
     log,
     instanceId: randomUUID(),
-    onExchangeEnd: (end) => metrics.exchangeEnded(end),
+    onExchangeEnd: (end, workedMs) => metrics.exchangeEnded(end, workedMs),
     onDeflated: (bytes) => metrics.deflated(bytes),
   });
   const health = new Health({

@@ -28,7 +28,8 @@ export interface ServerOptions {
   readonly log: Logger;
   /** New for every process: tells a reconnect from a restart. */
   readonly instanceId: string;
-  readonly onExchangeEnd: (end: ExchangeEnd) => void;
+  /** `workedMs`: how long a worker had it; undefined: none had, or it was a long-running one. */
+  readonly onExchangeEnd: (end: ExchangeEnd, workedMs?: number) => void;
   readonly onDeflated: (bytes: DeflatedBytes) => void;
   /** Bytes per second of a session's link, undefined if not known; measured by its writer unless told. */
   readonly linkSpeed?: (session: AgentSession) => number | undefined;
@@ -45,6 +46,8 @@ interface Began {
   readonly head: RequestHead;
   readonly trace: Trace;
   readonly startedMs: number;
+  /** When a worker took it; undefined: none did. */
+  workedSinceMs: number | undefined;
 }
 
 /** Serves what gateways send: stream → policy → worker → upstream. */
@@ -108,15 +111,15 @@ export class Server {
   #accept(session: AgentSession, slots: SessionSlots, stream: Stream, head: RequestHead): void {
     const pool = head.isLongRunning ? 'longRunning' : 'ordinary';
     const { context, clock, linkSpeed = measuredSpeed } = this.#options;
-    const startedMs = clock.nowMs();
     const { identity } = head;
     const trace = nextTrace(head.traceId, head.headers);
+    const began: Began = { head, trace, startedMs: clock.nowMs(), workedSinceMs: undefined };
     const reason = denial(head, this.#options.limits.current.access);
     if (reason !== undefined) {
       slots.refuse(pool);
       stream.refuse(ErrorCode.PolicyDenied, reason);
       const nothing = { status: undefined, bytesIn: 0, bytesOut: 0 };
-      return this.#ended({ head, trace, startedMs }, { code: ErrorCode.PolicyDenied, detail: reason, ...nothing });
+      return this.#ended(began, { code: ErrorCode.PolicyDenied, detail: reason, ...nothing });
     }
     let place: Place | undefined;
     const exchange = new Exchange({
@@ -131,20 +134,25 @@ export class Server {
       },
       onGone: (end) => {
         place?.release();
-        this.#ended({ head, trace, startedMs }, end);
+        this.#ended(began, end);
       },
     });
     // start() never rejects: what goes wrong is told on the stream.
-    place = slots.take(pool, () => void exchange.start());
+    place = slots.take(pool, () => {
+      began.workedSinceMs = clock.nowMs();
+      void exchange.start();
+    });
     if (place === undefined)
       exchange.refuse(ErrorCode.Overload, 'no worker is free and the queue of the agent is full');
   }
 
-  #ended({ head, trace, startedMs }: Began, end: ExchangeEnd): void {
+  #ended({ head, trace, startedMs, workedSinceMs }: Began, end: ExchangeEnd): void {
     const { clock, log, onExchangeEnd } = this.#options;
     const nowMs = clock.nowMs();
+    const isMeasured = workedSinceMs !== undefined && !head.isLongRunning;
+    const workedMs = isMeasured ? nowMs - workedSinceMs : undefined;
     if (isGoodAnswer(end)) this.#lastAnswerMs = nowMs;
-    onExchangeEnd(end);
+    onExchangeEnd(end, workedMs);
     log[trace.isFollowed || isTrouble(end) ? 'info' : 'debug']('exchange ended', {
       ...traceFields(trace),
       method: head.method,

@@ -22,6 +22,7 @@ import { type ServingCertificate, startServer } from './front/server.ts';
 import type { TunnelError } from './front/tunnel-error.ts';
 import { UsableTunnels } from './front/usable-tunnels.ts';
 import { type InForce, inForce } from './in-force.ts';
+import { type GatewayMeter, NO_METER } from './meter.ts';
 import type { FindAgentKey } from './sessions/agent-token.ts';
 import { BudgetShares } from './sessions/budget-shares.ts';
 import { Hub } from './sessions/hub.ts';
@@ -60,6 +61,7 @@ export interface GatewayOptions {
   readonly headTimeoutMs?: number;
   /** A request was answered by the gateway itself, for the cause of this code. */
   readonly onRefused?: (code: string) => void;
+  readonly meter?: GatewayMeter;
   /** What is known of a tunnel's sessions changed. */
   readonly onTunnelChange: (tunnel: string) => void;
 }
@@ -68,6 +70,8 @@ export interface Gateway {
   readonly port: number;
   facts(tunnel: string): TunnelFacts;
   counts(): GatewayCounts;
+  /** How many requests wait for each tunnel that there is. */
+  waiting(): ReadonlyMap<string, number>;
   /** What bounds each tunnel now. */
   inForce(): InForce[];
   /** What is remembered of all tunnels. */
@@ -94,7 +98,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const longStreams = new LongStreams({ clock, random, log });
   const rates = new Rates({ clock, perUser: options.userRate });
   const parts = { admission, rates, unsettled, replays: new Replays(), breaker, cache, longStreams };
-  const forwarder = new Forwarder({ ...parts, clock, random, log });
+  const meter = options.meter ?? NO_METER;
+  const forwarder = new Forwarder({ ...parts, meter, clock, random, log });
   const onRefused = ({ code }: TunnelError) => options.onRefused?.(code);
   const handler = new Handler({ gate, clusters, forwarder, onRefused, clock, log });
   const server = await startServer({
@@ -117,6 +122,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return { ...registry.facts(tunnel), ...(circuit === undefined ? {} : { circuit }) };
     },
     counts,
+    waiting: () => waitingFor(tunnels, admission),
     inForce: () => inForce(tunnels, registry),
     cached: () => cache.counts,
     circuits: () => tunnels.list().map(({ name }) => breaker.sample(name)),
@@ -133,21 +139,28 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
+function waitingFor(tunnels: Tunnels, admission: Admission): ReadonlyMap<string, number> {
+  return new Map(tunnels.list().map(({ name }) => [name, admission.waitingFor(name)]));
+}
+
 /** What knows of sessions and of who waits for them. */
 function innerParts(options: GatewayOptions) {
-  const { clock, random, tunnels, maxBufferBytes } = options;
+  const { clock, random, tunnels, maxBufferBytes, meter = NO_METER } = options;
   const budget = new Budget(maxBufferBytes);
   const cache = new Cache(clock, maxBufferBytes);
   const registry = registryFor(options, cache);
   const breaker = breakerFor(options, registry, (tunnel) => admission.changed(tunnel));
-  const admission: Admission = new Admission({ registry, tunnels, budget, breaker, clock, random });
+  const admission: Admission = new Admission({
+    ...{ registry, tunnels, budget, breaker, clock, random },
+    onWaited: (tunnel, waitedMs) => meter.waited(tunnel, waitedMs),
+  });
   budget.onFreed = () => admission.freed();
   const unsettled = new Unsettled(clock);
   const onRoom = (tunnel: string) => {
     admission.changed(tunnel);
     breaker.roomCame(tunnel);
   };
-  const hub = new Hub({ ...options, registry, unsettled, budgets: new BudgetShares(budget), onRoom });
+  const hub = new Hub({ ...options, registry, unsettled, budgets: new BudgetShares(budget), meter, onRoom });
   return { budget, cache, registry, breaker, admission, unsettled, hub };
 }
 

@@ -15,6 +15,7 @@ import type { Rate } from '../../operator/gateway/admission/token-bucket.ts';
 import type { GatewayCounts } from '../../operator/gateway/counts.ts';
 import { issueAuthority, issueServing, type KeyPair } from '../../operator/gateway/front/certificates.ts';
 import { type Gateway, startGateway } from '../../operator/gateway/gateway.ts';
+import type { GatewayMeter } from '../../operator/gateway/meter.ts';
 import type { TunnelView } from '../../operator/gateway/sessions/tunnels.ts';
 import { type Logger, silentLogger } from '../../process/log.ts';
 import type { StreamError } from '../../tunnel/errors.ts';
@@ -229,6 +230,7 @@ export interface FixtureOptions {
   readonly log?: Logger;
   readonly failedLoginsPerSecond?: number;
   readonly userRate?: Rate;
+  readonly meter?: GatewayMeter;
 }
 
 let certificates: Promise<{ authority: KeyPair; serving: KeyPair }> | undefined;
@@ -297,6 +299,7 @@ export class GatewayFixture {
       failedLoginsPerSecond: options.failedLoginsPerSecond ?? 0,
       userRate: options.userRate,
       onRefused: (code) => fixture.refused.push(code),
+      ...(options.meter === undefined ? {} : { meter: options.meter }),
       ...(options.http2 === undefined ? {} : { http2: options.http2 }),
       ...(options.headTimeoutMs === undefined ? {} : { headTimeoutMs: options.headTimeoutMs }),
     });

@@ -4,6 +4,7 @@ import type { SlotPool } from '../../../tunnel/session/gateway-session.ts';
 import type { Stream } from '../../../tunnel/session/stream.ts';
 import type { RequestHead } from '../../../tunnel/wire/head.ts';
 import { leaving, TunnelError } from '../front/tunnel-error.ts';
+import type { GatewayMeter } from '../meter.ts';
 import { choose } from '../sessions/choose.ts';
 import type { AgentLink, Registry } from '../sessions/registry.ts';
 import type { Tunnels } from '../sessions/tunnels.ts';
@@ -49,6 +50,8 @@ export interface AdmissionOptions {
   readonly breaker: Pick<Breaker, 'refusal'>;
   readonly clock: Clock;
   readonly random: () => number;
+  /** A request has stopped to wait. */
+  readonly onWaited?: GatewayMeter['waited'];
 }
 
 /** Who waits for a tunnel's workers, by pool. */
@@ -79,6 +82,12 @@ export class Admission {
     let count = 0;
     for (const rooms of this.#rooms.values()) count += sizeOf(rooms);
     return count;
+  }
+
+  /** Requests that wait for this tunnel. */
+  waitingFor(tunnel: string): number {
+    const rooms = this.#rooms.get(tunnel);
+    return rooms === undefined ? 0 : sizeOf(rooms);
   }
 
   /** Opens a stream now or when there is room. The returned function gives up: the client went away. */
@@ -163,6 +172,7 @@ export class Admission {
       dueMs: () => giveUpAtMs(this.#absence(applicant), patience),
       expire: () => onError(this.#isDraining ? leaving({ tunnel, path }) : this.#gaveUp(applicant)),
       giveWay: () => onError(this.#noPlace(applicant)),
+      onLeft: (waitedMs) => this.#options.onWaited?.(tunnel, waitedMs),
     });
     if (leave !== undefined) return leave;
     onError(this.#noPlace(applicant));

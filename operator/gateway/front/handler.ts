@@ -38,6 +38,7 @@ interface Client {
   readonly method: string;
   readonly trace: Trace;
   readonly address: string;
+  readonly startedMs: number;
   /** Names the tunnel only to who may know that it exists. */
   readonly refuse: (error: TunnelError, tunnel?: string) => void;
 }
@@ -75,14 +76,15 @@ export class Handler {
       cutUntaken(response, clock);
     };
     const peer = peerOf(request);
-    const client = { connection: response, method, trace, address: peer.address, refuse };
+    const came = { method, trace, address: peer.address, startedMs: clock.nowMs() };
+    const client = { ...came, connection: response, refuse };
     const httpVersion = response instanceof ServerResponse ? request.httpVersion : undefined;
     const asking = { method, url, httpVersion, headers, peer };
     if (asksForClusters(url)) return this.#list(request, response, client, asking);
     const ask = () => gate.allow({ ...asking, isUpgrade: false });
     this.#enter(client, ask, (allowed) => {
       const onError = (error: TunnelError) => refuse(error, allowed.route.tunnel);
-      forwarder.request(request, response, { method, trace, allowed, onError });
+      forwarder.request(request, response, { ...came, allowed, onError });
     });
   }
 
@@ -101,7 +103,8 @@ export class Handler {
       refuseUpgrade(socket, error, { clock, trace, tunnel, method });
     };
     const peer = peerOf(request);
-    const client = { connection: socket, method, trace, address: peer.address, refuse };
+    const came = { method, trace, address: peer.address, startedMs: clock.nowMs() };
+    const client = { ...came, connection: socket, refuse };
     const ask = async () => {
       const protocol = upgradeProtocol({ method, httpVersion, headers });
       if (protocol instanceof TunnelError) return protocol;
@@ -110,7 +113,7 @@ export class Handler {
     };
     this.#enter(client, ask, ({ allowed, protocol }) => {
       const onError = (error: TunnelError) => refuse(error, allowed.route.tunnel);
-      forwarder.upgrade(socket, protocol, headers, { method, trace, allowed, onError });
+      forwarder.upgrade(socket, protocol, headers, { ...came, allowed, onError });
     });
   }
 
@@ -122,7 +125,7 @@ export class Handler {
       sendJson(response, list, method, trace);
       discardBody(request, response, clock);
       cutUntaken(response, clock);
-      log.info('audit', listingLine({ trace, user, method }, list.items.length));
+      log.info('audit', listingLine(client, user, list.items.length));
     });
   }
 
@@ -140,14 +143,14 @@ export class Handler {
     verdict
       .then((entrance) => {
         if (entrance instanceof TunnelError) {
-          log.info('request refused', refusalLine(entrance, client));
+          log.info('audit', refusalLine(entrance, client));
           refuse(entrance);
-        } else if (isGone) log.info('request cancelled', cancelledLine(client));
+        } else if (isGone) log.info('audit', cancelledLine(client));
         else go(entrance);
       })
       .catch((cause: unknown) => {
         const error = new TunnelError('internal', 'the gateway failed; its log has the trace id', { cause });
-        log.error('request failed', refusalLine(error, client));
+        log.error('audit', refusalLine(error, client));
         refuse(error);
       });
   }

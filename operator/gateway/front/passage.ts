@@ -11,6 +11,7 @@ import type { Rates } from '../admission/rates.ts';
 import type { Replays, Ticket } from '../admission/replays.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { CacheTurn } from '../cache/turn.ts';
+import type { GatewayMeter } from '../meter.ts';
 import type { ExchangeOutcome } from '../sessions/exchange-options.ts';
 import { overheard } from '../sessions/overheard.ts';
 import type { AgentLink } from '../sessions/registry.ts';
@@ -34,6 +35,7 @@ export interface PassageParts {
   readonly breaker: Pick<Breaker, 'sent'>;
   readonly cache: Pick<Cache, 'enter' | 'wrote'>;
   readonly longStreams: LongStreams;
+  readonly meter: Pick<GatewayMeter, 'requestEnded'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -42,6 +44,10 @@ export interface PassageParts {
 export interface Entered {
   readonly method: string;
   readonly trace: Trace;
+  /** Of the client. */
+  readonly address: string;
+  /** When it came, before anybody looked at it. */
+  readonly startedMs: number;
   readonly allowed: Allowed;
   /** Nothing was sent to the client yet: answer with this, which may name the tunnel. */
   readonly onError: (error: TunnelError) => void;
@@ -196,16 +202,19 @@ export class Passage {
   }
 
   #done(outcome: ExchangeOutcome): void {
-    const { method, trace, allowed } = this.#entered;
-    const { route, view, user } = allowed;
-    const { cache, log } = this.#parts;
+    const { allowed, startedMs } = this.#entered;
+    const { route, view } = allowed;
+    const { cache, meter, clock, log } = this.#parts;
+    const durationMs = clock.nowMs() - startedMs;
     this.#leave();
     this.#forget();
     this.#ticket.leave();
     this.#turn.leave(outcome.error === 'cancelled');
     if (!this.#sent.isRead) cache.wrote(view, route.info, outcome.status);
-    const { isUpgrade } = this.#sending;
-    log.info('audit', auditLine({ trace, user, route, method, isUpgrade, cache: this.#turn.result }, outcome));
+    const { info, plainPath: path } = route;
+    meter.requestEnded({ info, path, isLongRunning: this.#isLongRunning, status: outcome.status, durationMs });
+    const asked = { ...this.#entered, isUpgrade: this.#sending.isUpgrade, cache: this.#turn.result };
+    log.info('audit', auditLine(asked, outcome, durationMs));
   }
 }
 

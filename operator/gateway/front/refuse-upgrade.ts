@@ -27,7 +27,7 @@ export function refuseUnread(
 ): void {
   const trace = newTrace();
   const { remoteAddress: address = '' } = socket as Partial<Socket>;
-  log.info('request refused', refusalLine(error, { trace, address }));
+  log.info('audit', refusalLine(error, { trace, address }));
   refuseUpgrade(socket, error, { clock, trace });
 }
 

@@ -17,6 +17,7 @@ import type { Hello, Previous } from '../../../tunnel/wire/documents.ts';
 import { errorFields } from '../front/audit.ts';
 import { refuseUpgrade } from '../front/refuse-upgrade.ts';
 import { TunnelError } from '../front/tunnel-error.ts';
+import type { GatewayMeter } from '../meter.ts';
 import { type AdmittedAgent, admitAgent, tunnelOf } from './admit-agent.ts';
 import type { FindAgentKey } from './agent-token.ts';
 import type { BudgetShares } from './budget-shares.ts';
@@ -33,6 +34,7 @@ export interface HubOptions {
   readonly findKey: FindAgentKey;
   readonly unsettled: Unsettled;
   readonly budgets: BudgetShares;
+  readonly meter: Pick<GatewayMeter, 'sessionEnded'>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly replicaId: string;
@@ -128,9 +130,10 @@ export class Hub {
   }
 
   #open(webSocket: WebSocket, key: AgentKey, tunnel: TunnelView): void {
-    const { budgets, clock, random, replicaId, log } = this.#options;
+    const { budgets, clock, random, replicaId, meter, log } = this.#options;
     this.#greeting += 1;
     let link: AgentLink | undefined;
+    let greetedMs = 0;
     const session: GatewaySession = new GatewaySession({
       transport: websocketTransport(webSocket),
       clock,
@@ -143,6 +146,7 @@ export class Hub {
       events: {
         onReady: (hello) => {
           this.#greeting -= 1;
+          greetedMs = clock.nowMs();
           link = linkOf(session, hello, key);
           this.#connected(link, key, hello.previous);
         },
@@ -155,6 +159,7 @@ export class Hub {
         onEnd: (end) => {
           budgets.leave(key.tunnel);
           if (link === undefined) this.#greeting -= 1;
+          else meter.sessionEnded(end.code, clock.nowMs() - greetedMs);
           this.#ended(session, link, key, end);
         },
       },

@@ -64,7 +64,7 @@ describe('operator/gateway/sessions/upgrade', function () {
   afterEach(async () => {
     try {
       await until(() => fixture.isQuiet);
-      expect(lines.filter(({ message }) => message === 'request failed')).to.deep.equal([]);
+      expect(lines.filter(({ fields }) => fields['code'] === 'internal')).to.deep.equal([]);
     } finally {
       await fixture.stop();
     }
@@ -436,7 +436,7 @@ describe('operator/gateway/sessions/upgrade', function () {
         const answer = statusIn(await text);
         expect(answer).to.include({ status, cause, retryAfter });
         expect(answer.told.details.name).to.equal('c1');
-        expect(audit()[0]).to.include({ isUpgrade: true, status: undefined, code: cause });
+        expect(audit()[0]).to.include({ isUpgrade: true, status, code: cause });
       });
     }
 
@@ -485,7 +485,7 @@ describe('operator/gateway/sessions/upgrade', function () {
       const text = await told(asking());
       expect(statusIn(text)).to.include({ status: 500, cause: 'internal' });
       expect(text).to.not.contain('secret');
-      expect(lines.splice(0).some(({ message }) => message === 'request failed')).to.equal(true);
+      expect(lines.splice(0).some(({ fields }) => fields['code'] === 'internal')).to.equal(true);
     });
 
     it('answers 429 and goes when the gateway leaves', async () => {
