@@ -231,6 +231,7 @@ export interface FixtureOptions {
   readonly failedLoginsPerSecond?: number;
   readonly userRate?: Rate;
   readonly meter?: GatewayMeter;
+  readonly onRefused?: (code: string) => void;
 }
 
 let certificates: Promise<{ authority: KeyPair; serving: KeyPair }> | undefined;
@@ -298,7 +299,10 @@ export class GatewayFixture {
       },
       failedLoginsPerSecond: options.failedLoginsPerSecond ?? 0,
       userRate: options.userRate,
-      onRefused: (code) => fixture.refused.push(code),
+      onRefused: (code) => {
+        fixture.refused.push(code);
+        options.onRefused?.(code);
+      },
       ...(options.meter === undefined ? {} : { meter: options.meter }),
       ...(options.http2 === undefined ? {} : { http2: options.http2 }),
       ...(options.headTimeoutMs === undefined ? {} : { headTimeoutMs: options.headTimeoutMs }),
