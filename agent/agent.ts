@@ -99,9 +99,12 @@ function assemble(config: AgentConfig, log: Logger) {
     bringSettings(settings, { pools, budget, upstream, sessions: dialer.sessions });
     health.reschedule();
   });
-  const metrics = new AgentMetrics(() => gaugesOf({ dialer, pools, budget, upstream }));
+  const metrics = new AgentMetrics(() => ({
+    ...gaugesOf({ dialer, pools, budget, upstream }),
+    starvedMs: server.starvedMs,
+  }));
   const asking = { upstream, token: () => account.token(), onUnauthorized: () => account.expire(), clock };
-  const server = new Server({
+  const server: Server = new Server({
     context: { ...asking, timeouts: () => limits.current.timeouts },
     pools,
     limits,

@@ -45,7 +45,7 @@ export class AgentMetrics {
   readonly #deflatedBytes: Counter;
   #upstreamErrorCount = 0;
 
-  constructor(gauges: () => AgentGauges, registry = new Registry()) {
+  constructor(gauges: () => AgentGauges & { readonly starvedMs: number }, registry = new Registry()) {
     this.#registry = registry;
     const registers = [registry];
     collectDefaultMetrics({ register: this.#registry, prefix: PREFIX });
@@ -84,7 +84,8 @@ export class AgentMetrics {
       help: 'What those answers had on the wire, in bytes.',
       registers,
     });
-    addGauges(this.#registry, gauges);
+    addGauges(registry, gauges);
+    addStarvation(registry, gauges);
   }
 
   /** Exchanges that failed at the API server since the start. */
@@ -121,6 +122,19 @@ export class AgentMetrics {
   close(): void {
     this.#registry.clear();
   }
+}
+
+/** How long bytes for gateways waited for credit. */
+function addStarvation(registry: Registry, read: () => { readonly starvedMs: number }): void {
+  const seconds: Counter = new Counter({
+    name: `${PREFIX}stream_no_credit_seconds_total`,
+    help: 'Seconds in which streams had bytes of an answer and no credit, summed over streams; noted when credit comes or the stream ends.',
+    registers: [registry],
+    collect: () => {
+      seconds.reset();
+      seconds.inc(read().starvedMs / 1_000);
+    },
+  });
 }
 
 function addGauges(registry: Registry, gauges: () => AgentGauges): void {

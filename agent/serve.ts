@@ -55,6 +55,8 @@ export class Server {
   readonly #options: ServerOptions;
   readonly #deflation: Deflation;
   #lastAnswerMs: number | undefined;
+  #endedStarvedMs = 0;
+  readonly #sessions = new Set<AgentSession>();
 
   constructor(options: ServerOptions) {
     const { budget, limits, onDeflated } = options;
@@ -65,6 +67,11 @@ export class Server {
   /** Answers that are being deflated. */
   get deflating(): number {
     return this.#deflation.running;
+  }
+
+  /** How long streams had bytes and no credit, over all sessions there were. */
+  get starvedMs(): number {
+    return [...this.#sessions].reduce((sum, { session }) => sum + session.writer.starvedMs, this.#endedStarvedMs);
   }
 
   /** Monotonic: when the API server last answered a request well; undefined if never. */
@@ -101,10 +108,13 @@ export class Server {
         },
         onEnd: (end) => {
           slots.forget();
+          this.#sessions.delete(session);
+          this.#endedStarvedMs += session.session.writer.starvedMs;
           dial.onEnd(end);
         },
       },
     });
+    this.#sessions.add(session);
     return session;
   }
 

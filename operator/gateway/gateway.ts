@@ -74,6 +74,8 @@ export interface Gateway {
   waiting(): ReadonlyMap<string, number>;
   /** What bounds each tunnel now. */
   inForce(): InForce[];
+  /** How long streams had bytes and no credit, summed over streams. */
+  starvedMs(): number;
   /** What is remembered of all tunnels. */
   cached(): CacheCounts;
   /** Of every tunnel. */
@@ -124,6 +126,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     counts,
     waiting: () => waitingFor(tunnels, admission),
     inForce: () => inForce(tunnels, registry),
+    starvedMs: () => hub.starvedMs,
     cached: () => cache.counts,
     circuits: () => tunnels.list().map(({ name }) => breaker.sample(name)),
     tunnelChanged: (name) => {

@@ -36,10 +36,11 @@ const GAUGES: Readonly<Record<keyof GatewayCounts, { name: string; help: string 
 /** Adds what the gateway tells, read at each scrape. */
 export function registerGatewayMetrics(
   registry: Registry,
-  gateway: Pick<Gateway, 'counts' | 'waiting' | 'circuits' | 'cached'>,
+  gateway: Pick<Gateway, 'counts' | 'waiting' | 'starvedMs' | 'circuits' | 'cached'>,
 ): void {
   registerCounts(registry, gateway.counts);
   registerQueueDepth(registry, gateway.waiting);
+  registerStarvation(registry, gateway.starvedMs);
   registerCircuitMetrics(registry, gateway.circuits);
   registerCacheMetrics(registry, gateway.cached);
 }
@@ -65,6 +66,19 @@ export function registerQueueDepth(registry: Registry, waiting: () => ReadonlyMa
     collect: () => {
       depth.reset();
       for (const [tunnel, requests] of waiting()) depth.set({ tunnel }, requests);
+    },
+  });
+}
+
+/** Adds how long bytes for agents waited for credit. */
+export function registerStarvation(registry: Registry, starvedMs: () => number): void {
+  const seconds: Counter = new Counter({
+    name: 'clustertunnel_stream_no_credit_seconds_total',
+    help: 'Seconds in which streams had bytes for their agent and no credit, summed over streams; noted when credit comes or the stream ends.',
+    registers: [registry],
+    collect: () => {
+      seconds.reset();
+      seconds.inc(starvedMs() / 1_000);
     },
   });
 }

@@ -3,7 +3,15 @@ import { AgentMetrics } from '../../agent/metrics.ts';
 import { ErrorCode } from '../../tunnel/wire/codes.ts';
 
 const IDLE = { ordinary: 0, longRunning: 0 };
-const GAUGES = { sessions: 1, bufferedBytes: 0, upstreamConnections: 0, running: IDLE, queued: IDLE, limit: IDLE };
+const GAUGES = {
+  sessions: 1,
+  bufferedBytes: 0,
+  upstreamConnections: 0,
+  running: IDLE,
+  queued: IDLE,
+  limit: IDLE,
+  starvedMs: 1_500,
+};
 
 describe('agent/metrics', () => {
   it('measures how long workers had requests, by class of the answer, and those only that a worker had', async () => {

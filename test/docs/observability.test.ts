@@ -28,7 +28,13 @@ function registered(): Registered[] {
   const nothing = () => {
     throw new Error('nobody scrapes');
   };
-  registerGatewayMetrics(registry, { counts: nothing, waiting: nothing, circuits: nothing, cached: nothing });
+  registerGatewayMetrics(registry, {
+    counts: nothing,
+    waiting: nothing,
+    starvedMs: nothing,
+    circuits: nothing,
+    cached: nothing,
+  });
   const agent = new Registry();
   new AgentMetrics(nothing, agent);
   const all = [registry, agent].flatMap((each) => each.getMetricsAsArray() as unknown as Registered[]);

@@ -49,6 +49,7 @@ export class Hub {
   readonly #server = new WebSocketServer({ ...WEBSOCKET_OPTIONS, noServer: true, handleProtocols: () => SUBPROTOCOL });
   #greeting = 0;
   #isDraining = false;
+  #endedStarvedMs = 0;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -57,6 +58,12 @@ export class Hub {
   /** Connections between upgrade and greeting. */
   get greeting(): number {
     return this.#greeting;
+  }
+
+  /** How long streams had bytes and no credit, over all sessions there were. */
+  get starvedMs(): number {
+    const links = this.#options.registry.all();
+    return links.reduce((sum, { session }) => sum + session.session.writer.starvedMs, this.#endedStarvedMs);
   }
 
   /** Handles an upgrade on the agents' path. */
@@ -198,6 +205,7 @@ export class Hub {
     log.info('session closed', { tunnel: key.tunnel, session: session.id, reason: end.reason });
     if (link === undefined) return;
     registry.remove(link, end);
+    this.#endedStarvedMs += session.session.writer.starvedMs;
     onRoom(key.tunnel);
   }
 
