@@ -101,9 +101,12 @@ function assemble(config: AgentConfig, log: Logger) {
     bringSettings(settings, { pools, budget, upstream, sessions: dialer.sessions });
     health.reschedule();
   });
-  const metrics = new AgentMetrics(() => gaugesOf({ dialer, pools, budget, upstream }));
+  const metrics = new AgentMetrics(() => ({
+    ...gaugesOf({ dialer, pools, budget, upstream }),
+    starvedMs: server.starvedMs,
+  }));
   const asking = { upstream, token: () => account.token(), onUnauthorized: () => account.expire(), clock };
-  const server = new Server({
+  const server: Server = new Server({
     context: { ...asking, credential: CREDENTIAL, timeouts: () => limits.current.timeouts },
     pools,
     limits,
@@ -112,7 +115,7 @@ function assemble(config: AgentConfig, log: Logger) {
     random: Math.random,
     log,
     instanceId: randomUUID(),
-    onExchangeEnd: (end) => metrics.exchangeEnded(end),
+    onExchangeEnd: (end, workedMs) => metrics.exchangeEnded(end, workedMs),
     onDeflated: (bytes) => metrics.deflated(bytes),
   });
   const health = new Health({

@@ -1,10 +1,12 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { ErrorCode, nameOf } from '../tunnel/wire/codes.ts';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { ErrorCode, isKnownCode, nameOf } from '../tunnel/wire/codes.ts';
 import type { ExchangeEnd } from '../upstream/exchange-options.ts';
 import type { DeflatedBytes } from './deflation.ts';
 import type { PoolName } from './session-slots.ts';
 
 const PREFIX = 'clustertunnel_agent_';
+/** As of the gateway's request duration. */
+const REQUEST_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10];
 /** Codes that tell of the API server, not of the client, the gateway or ourselves. */
 const UPSTREAM_CODES: ReadonlySet<number> = new Set([
   ErrorCode.UpstreamUnreachable,
@@ -12,6 +14,15 @@ const UPSTREAM_CODES: ReadonlySet<number> = new Set([
   ErrorCode.UpstreamTimeout,
   ErrorCode.UpstreamProtocol,
 ]);
+
+const NO_CLASS = classOf('none');
+/** By the first digit of the status. */
+const CLASSES = [NO_CLASS, ...['1xx', '2xx', '3xx', '4xx', '5xx'].map(classOf)];
+
+/** With a label object that is made once. */
+function classOf(statusClass: string) {
+  return { statusClass, label: { status_class: statusClass } };
+}
 
 /** Read at each scrape. */
 export interface AgentGauges {
@@ -25,7 +36,8 @@ export interface AgentGauges {
 
 /** Every number the agent publishes, under one prefix, with labels of few values only. */
 export class AgentMetrics {
-  readonly #registry = new Registry();
+  readonly #registry: Registry;
+  readonly #upstreamSeconds: Histogram<'status_class'>;
   readonly #exchanges: Counter<'outcome' | 'status_class'>;
   readonly #upstreamErrors: Counter<'code'>;
   readonly #dials: Counter<'result'>;
@@ -33,13 +45,21 @@ export class AgentMetrics {
   readonly #deflatedBytes: Counter;
   #upstreamErrorCount = 0;
 
-  constructor(gauges: () => AgentGauges) {
-    const registers = [this.#registry];
+  constructor(gauges: () => AgentGauges & { readonly starvedMs: number }, registry = new Registry()) {
+    this.#registry = registry;
+    const registers = [registry];
     collectDefaultMetrics({ register: this.#registry, prefix: PREFIX });
     this.#exchanges = new Counter({
       name: `${PREFIX}exchanges_total`,
       help: 'Requests by outcome (OK or an error code) and class of the API server answer (2xx…, none).',
       labelNames: ['outcome', 'status_class'],
+      registers,
+    });
+    this.#upstreamSeconds = new Histogram({
+      name: `${PREFIX}upstream_request_duration_seconds`,
+      help: 'From when a worker took a request to when nothing of it was left at the API server, by class of its answer; without long-running ones.',
+      labelNames: ['status_class'],
+      buckets: REQUEST_SECONDS,
       registers,
     });
     this.#upstreamErrors = new Counter({
@@ -64,7 +84,8 @@ export class AgentMetrics {
       help: 'What those answers had on the wire, in bytes.',
       registers,
     });
-    addGauges(this.#registry, gauges);
+    addGauges(registry, gauges);
+    addStarvation(registry, gauges);
   }
 
   /** Exchanges that failed at the API server since the start. */
@@ -72,10 +93,12 @@ export class AgentMetrics {
     return this.#upstreamErrorCount;
   }
 
-  exchangeEnded({ code, status }: Pick<ExchangeEnd, 'code' | 'status'>): void {
-    const outcome = code === ErrorCode.None ? 'OK' : nameOf(code);
-    const statusClass = status === undefined ? 'none' : `${Math.floor(status / 100)}xx`;
+  /** `workedMs`: how long a worker had it, if it is not a long-running one. */
+  exchangeEnded({ code, status }: Pick<ExchangeEnd, 'code' | 'status'>, workedMs: number | undefined): void {
+    const outcome = code === ErrorCode.None ? 'OK' : isKnownCode(code) ? nameOf(code) : 'other';
+    const { label, statusClass } = CLASSES[Math.floor((status ?? 0) / 100)] ?? NO_CLASS;
     this.#exchanges.inc({ outcome, status_class: statusClass });
+    if (workedMs !== undefined) this.#upstreamSeconds.observe(label, workedMs / 1_000);
     if (!UPSTREAM_CODES.has(code)) return;
     this.#upstreamErrorCount += 1;
     this.#upstreamErrors.inc({ code: nameOf(code) });
@@ -99,6 +122,19 @@ export class AgentMetrics {
   close(): void {
     this.#registry.clear();
   }
+}
+
+/** How long bytes for gateways waited for credit. */
+function addStarvation(registry: Registry, read: () => { readonly starvedMs: number }): void {
+  const seconds: Counter = new Counter({
+    name: `${PREFIX}stream_no_credit_seconds_total`,
+    help: 'Seconds in which streams had bytes of an answer and no credit, summed over streams; noted when credit comes or the stream ends.',
+    registers: [registry],
+    collect: () => {
+      seconds.reset();
+      seconds.inc(read().starvedMs / 1_000);
+    },
+  });
 }
 
 function addGauges(registry: Registry, gauges: () => AgentGauges): void {

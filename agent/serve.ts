@@ -1,5 +1,6 @@
 import type { Clock } from '../process/clock.ts';
 import type { Logger } from '../process/log.ts';
+import { nextTrace, type Trace, traceFields } from '../process/trace.ts';
 import { VERSION } from '../process/version.ts';
 import type { Budget } from '../tunnel/flow/budget.ts';
 import { AgentSession, type AgentSessionEvents } from '../tunnel/session/agent-session.ts';
@@ -27,7 +28,8 @@ export interface ServerOptions {
   readonly log: Logger;
   /** New for every process: tells a reconnect from a restart. */
   readonly instanceId: string;
-  readonly onExchangeEnd: (end: ExchangeEnd) => void;
+  /** `workedMs`: how long a worker had it; undefined: none had, or it was a long-running one. */
+  readonly onExchangeEnd: (end: ExchangeEnd, workedMs?: number) => void;
   readonly onDeflated: (bytes: DeflatedBytes) => void;
   /** Bytes per second of a session's link, undefined if not known; measured by its writer unless told. */
   readonly linkSpeed?: (session: AgentSession) => number | undefined;
@@ -39,11 +41,22 @@ export type Introduction = Required<Pick<Hello, 'connection' | 'previous'>>;
 /** What the dialer wants to hear of a session. */
 export type DialEvents = Pick<AgentSessionEvents, 'onReady' | 'onLeaving' | 'onEnd'>;
 
+/** A request that came, and when. */
+interface Began {
+  readonly head: RequestHead;
+  readonly trace: Trace;
+  readonly startedMs: number;
+  /** When a worker took it; undefined: none did. */
+  workedSinceMs: number | undefined;
+}
+
 /** Serves what gateways send: stream → policy → worker → upstream. */
 export class Server {
   readonly #options: ServerOptions;
   readonly #deflation: Deflation;
   #lastAnswerMs: number | undefined;
+  #endedStarvedMs = 0;
+  readonly #sessions = new Set<AgentSession>();
 
   constructor(options: ServerOptions) {
     const { budget, limits, onDeflated } = options;
@@ -54,6 +67,11 @@ export class Server {
   /** Answers that are being deflated. */
   get deflating(): number {
     return this.#deflation.running;
+  }
+
+  /** How long streams had bytes and no credit, over all sessions there were. */
+  get starvedMs(): number {
+    return [...this.#sessions].reduce((sum, { session }) => sum + session.writer.starvedMs, this.#endedStarvedMs);
   }
 
   /** Monotonic: when the API server last answered a request well; undefined if never. */
@@ -90,29 +108,34 @@ export class Server {
         },
         onEnd: (end) => {
           slots.forget();
+          this.#sessions.delete(session);
+          this.#endedStarvedMs += session.session.writer.starvedMs;
           dial.onEnd(end);
         },
       },
     });
+    this.#sessions.add(session);
     return session;
   }
 
   #accept(session: AgentSession, slots: SessionSlots, stream: Stream, head: RequestHead): void {
     const pool = head.isLongRunning ? 'longRunning' : 'ordinary';
     const { context, clock, linkSpeed = measuredSpeed } = this.#options;
-    const startedMs = clock.nowMs();
     const { identity } = head;
+    const trace = nextTrace(head.traceId, head.headers);
+    const began: Began = { head, trace, startedMs: clock.nowMs(), workedSinceMs: undefined };
     const reason = denial(head, this.#options.limits.current.access);
     if (reason !== undefined) {
       slots.refuse(pool);
       stream.refuse(ErrorCode.PolicyDenied, reason);
       const nothing = { status: undefined, bytesIn: 0, bytesOut: 0 };
-      return this.#ended(head, startedMs, { code: ErrorCode.PolicyDenied, detail: reason, ...nothing });
+      return this.#ended(began, { code: ErrorCode.PolicyDenied, detail: reason, ...nothing });
     }
     let place: Place | undefined;
     const exchange = new Exchange({
       stream,
       head,
+      trace,
       identity,
       context,
       deflate: (answer, events) => {
@@ -121,22 +144,27 @@ export class Server {
       },
       onGone: (end) => {
         place?.release();
-        this.#ended(head, startedMs, end);
+        this.#ended(began, end);
       },
     });
     // start() never rejects: what goes wrong is told on the stream.
-    place = slots.take(pool, () => void exchange.start());
+    place = slots.take(pool, () => {
+      began.workedSinceMs = clock.nowMs();
+      void exchange.start();
+    });
     if (place === undefined)
       exchange.refuse(ErrorCode.Overload, 'no worker is free and the queue of the agent is full');
   }
 
-  #ended(head: RequestHead, startedMs: number, end: ExchangeEnd): void {
+  #ended({ head, trace, startedMs, workedSinceMs }: Began, end: ExchangeEnd): void {
     const { clock, log, onExchangeEnd } = this.#options;
     const nowMs = clock.nowMs();
+    const isMeasured = workedSinceMs !== undefined && !head.isLongRunning;
+    const workedMs = isMeasured ? nowMs - workedSinceMs : undefined;
     if (isGoodAnswer(end)) this.#lastAnswerMs = nowMs;
-    onExchangeEnd(end);
-    log.debug('exchange ended', {
-      trace_id: head.traceId,
+    onExchangeEnd(end, workedMs);
+    log[trace.isFollowed || isTrouble(end) ? 'info' : 'debug']('exchange ended', {
+      ...traceFields(trace),
       method: head.method,
       path: head.path.split('?', 1)[0],
       user: head.identity?.user,
@@ -159,6 +187,11 @@ export class Server {
       log.warn('limits ignored', { error });
     }
   }
+}
+
+/** Whether an exchange did not go as it should; that its client or its session left says nothing of it. */
+function isTrouble({ code }: ExchangeEnd): boolean {
+  return code !== ErrorCode.None && code !== ErrorCode.Cancel && code !== ErrorCode.SessionLost;
 }
 
 function measuredSpeed({ session }: AgentSession): number | undefined {

@@ -11,7 +11,8 @@ import { type KeepOptions, type KeptCertificates, keepCertificates } from './gat
 import { MAX_REVIEWS_AT_ONCE } from './gateway/front/reviews.ts';
 import type { ServingCertificate } from './gateway/front/server.ts';
 import { type Gateway, startGateway } from './gateway/gateway.ts';
-import { refusalCounter, registerGatewayMetrics } from './gateway/metrics.ts';
+import type { GatewayMeter } from './gateway/meter.ts';
+import { gatewayMeter, refusalCounter, registerGatewayMetrics } from './gateway/metrics.ts';
 import { accessReviewer, secretShelf, tokenReviewer } from './hub-services.ts';
 import { createClient, type KubeClient } from './kube/client.ts';
 import { createEventRecorder, type EventRecorder } from './kube/events.ts';
@@ -100,7 +101,8 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
   // Complete caches first: an agent or a user who came earlier would be told that his key or tunnel does not exist.
   await controller.start();
   const onRefused = refusalCounter(metrics.registry);
-  const opened = await openGateway({ config, controller, reviews, onRefused, log }, certificates.serving);
+  const meter = gatewayMeter(metrics.registry, () => controller.tunnels.list().map(({ metadata }) => metadata.name));
+  const opened = await openGateway({ config, controller, reviews, onRefused, meter, log }, certificates.serving);
   gateway = opened;
   registerGatewayMetrics(metrics.registry, opened);
   const onChange = (pem: string) => opened.setClientAuthorities(pem);
@@ -129,11 +131,12 @@ interface GatewayParts {
   readonly controller: Controller;
   readonly reviews: KubeClient;
   readonly onRefused: (code: string) => void;
+  readonly meter: GatewayMeter;
   readonly log: Logger;
 }
 
 function openGateway(
-  { config, controller, reviews, onRefused, log }: GatewayParts,
+  { config, controller, reviews, onRefused, meter, log }: GatewayParts,
   certificate: ServingCertificate,
 ): Promise<Gateway> {
   return startGateway({
@@ -152,6 +155,7 @@ function openGateway(
     failedLoginsPerSecond: config.failedLoginsPerSecond,
     userRate: config.userRate,
     onRefused,
+    meter,
     reviewToken: tokenReviewer(reviews),
     reviewAccess: accessReviewer(reviews),
     clock: systemClock,

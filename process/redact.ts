@@ -1,10 +1,13 @@
 /** Field and header names whose values never reach a log line, whatever they hold. */
 const SECRET_NAMES =
-  /^(authorization|proxy-authorization|cookie|set-cookie|key|.*(token|password|secret|private[-_]?key|key[-_]?data|credentials?))$/i;
+  /^(authorization|proxy-authorization|cookie|set-cookie|sec-websocket-protocol|impersonate-(uid|extra-.*)|key|.*api[-_]?key|.*(token|password|secret|private[-_]?key|key[-_]?data|credentials?))$/i;
 
-/** Our own agent tokens, JWTs, and what follows "Bearer" and holds a digit (no word of a sentence), wherever they stand. */
+/** Our own agent tokens, JWTs, and what follows "Bearer" or "Basic" and holds a digit (no word of a sentence), wherever they stand. */
 const SECRET_TEXT =
-  /\bct1\.[a-z0-9]+\.[\w-]{20,}|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*|\bbearer\s+(?=\S*\d)[\w.~+/=-]{8,}/gi;
+  /\bct1\.[a-z0-9]+\.[\w-]{20,}|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*|\b(?:bearer|basic)\s+(?=\S*\d)[\w.~+/=-]{8,}/gi;
+/** In a URL: what a parameter says that is called like a secret, and the password in front of a host. */
+const SECRET_PARAMETER = /([?&][\w.-]*(?:token|secret|password|signature|key)=)[^\s&"']+/gi;
+const PASSWORD = /(:\/\/[^\s/?#@:]*:)[^\s/?#@]+(?=@)/g;
 
 const HIDDEN = '[redacted]';
 const DEPTH_LIMIT = 4;
@@ -22,7 +25,10 @@ export function redact(fields: Readonly<Record<string, unknown>>): Record<string
 
 /** The text with every token in it replaced. */
 export function redactText(text: string): string {
-  return text.replace(SECRET_TEXT, HIDDEN);
+  const clean = text.replace(SECRET_TEXT, HIDDEN);
+  // Most texts hold no URL.
+  if (!clean.includes('=') && !clean.includes('@')) return clean;
+  return clean.replace(SECRET_PARAMETER, `$1${HIDDEN}`).replace(PASSWORD, `$1${HIDDEN}`);
 }
 
 /** "what: why: why" along the chain of causes. */

@@ -1,5 +1,6 @@
 import type { AgentSettings } from '../crds/agent-settings.ts';
 import type { Clock } from '../process/clock.ts';
+import type { Trace } from '../process/trace.ts';
 import type { DeflatedBody } from '../tunnel/session/deflated-body.ts';
 import type { Outbox } from '../tunnel/session/outbox.ts';
 import type { Stream } from '../tunnel/session/stream.ts';
@@ -40,6 +41,7 @@ export interface ExchangeEnd {
 export interface ExchangeOptions {
   readonly stream: ServedStream;
   readonly head: RequestHead;
+  readonly trace: Trace;
   /** Complete, or none in access mode Agent: policy.ts said so. */
   readonly identity: Identity | undefined;
   readonly context: ForwardContext;

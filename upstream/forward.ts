@@ -65,7 +65,7 @@ export class Exchange implements StreamEvents {
 
   /** A worker is free: sends the request. Never rejects. */
   async start(): Promise<void> {
-    const { stream, head, identity, context } = this.#options;
+    const { stream, head, trace, identity, context } = this.#options;
     let token: string | undefined;
     try {
       token = await context.token();
@@ -78,7 +78,7 @@ export class Exchange implements StreamEvents {
     const request = {
       method: head.method,
       path: head.path,
-      headers: outgoingHeaders(head, identity, token),
+      headers: outgoingHeaders(head, identity, token, trace),
       headersTimeoutMs: context.timeouts().upstreamHeadersMs,
     };
     const [body, events, { signal }] = [this.#body, this.#events(), this.#abort];

@@ -1,10 +1,10 @@
-import { traceIdOf } from '../process/trace.ts';
+import { nextTrace, type Trace } from '../process/trace.ts';
 import { crossing } from '../tunnel/request-headers.ts';
 import type { Identity, RequestHead } from '../tunnel/wire/head.ts';
 import { upgradeProtocol } from './upgrade-protocol.ts';
 
 /** Ours to say, whatever the client said: where the request goes, how its body is framed and traced. */
-const REPLACED: ReadonlySet<string> = new Set(['host', 'expect', 'x-trace-id']);
+const REPLACED: ReadonlySet<string> = new Set(['host', 'expect', 'x-trace-id', 'traceparent']);
 
 const EXTRA_PREFIX = 'Impersonate-Extra-';
 /** All but the characters of a token (RFC 9110 §5.6.2), `%` among the others. */
@@ -19,16 +19,20 @@ export function outgoingHeaders(
   head: RequestHead,
   identity: Identity | undefined,
   token: string | undefined,
+  trace: Trace = nextTrace(head.traceId, head.headers),
 ): string[] {
   const headers: string[] = [];
   const passed = crossing(head.headers);
   for (let at = 0; at < passed.length; at += 2) {
     const name = passed[at] ?? '';
-    if (!REPLACED.has(name.toLowerCase())) headers.push(name, passed[at + 1] ?? '');
+    const lower = name.toLowerCase();
+    // It speaks of a trace that ends here.
+    if (lower === 'tracestate' && !trace.isContinued) continue;
+    if (!REPLACED.has(lower)) headers.push(name, passed[at + 1] ?? '');
   }
   const protocol = head.isUpgrade ? upgradeProtocol(head.headers) : undefined;
   if (protocol !== undefined) headers.push('Connection', 'Upgrade', 'Upgrade', protocol);
-  headers.push('X-Trace-ID', traceIdOf(head.traceId, undefined));
+  headers.push('X-Trace-ID', trace.id, 'traceparent', trace.parent);
   if (token !== undefined) headers.push('Authorization', `Bearer ${token}`);
   if (identity !== undefined) headers.push(...identityHeaders(identity));
   return headers;

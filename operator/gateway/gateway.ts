@@ -26,6 +26,7 @@ import { UsableTunnels } from './front/usable-tunnels.ts';
 import { type HealthSample, healthSample } from './health/samples.ts';
 import { type AskThrough, type LookCounts, Ways } from './health/ways.ts';
 import { type InForce, inForce } from './in-force.ts';
+import { type GatewayMeter, NO_METER } from './meter.ts';
 import type { FindAgentKey } from './sessions/agent-token.ts';
 import { BudgetShares } from './sessions/budget-shares.ts';
 import { Hub } from './sessions/hub.ts';
@@ -66,6 +67,7 @@ export interface GatewayOptions {
   readonly headTimeoutMs?: number;
   /** A request was answered by the gateway itself, for the cause of this code. */
   readonly onRefused?: (code: string) => void;
+  readonly meter?: GatewayMeter;
   /** What is known of a tunnel's sessions changed. */
   readonly onTunnelChange: (tunnel: string) => void;
 }
@@ -74,8 +76,12 @@ export interface Gateway {
   readonly port: number;
   facts(tunnel: string): TunnelFacts;
   counts(): GatewayCounts;
+  /** How many requests wait for each tunnel that there is. */
+  waiting(): ReadonlyMap<string, number>;
   /** What bounds each tunnel now. */
   inForce(): InForce[];
+  /** How long streams had bytes and no credit, summed over streams. */
+  starvedMs(): number;
   /** What is remembered of all tunnels. */
   cached(): CacheCounts;
   /** Of every tunnel. */
@@ -107,7 +113,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const clusters = new Clusters({ gate, usable, registry, externalUrl, allowedOrigins });
   const longStreams = new LongStreams({ clock, random, log });
   const rates = new Rates({ clock, perUser: options.userRate });
-  const parts = { admission, rates, unsettled, replays: new Replays(), breaker, ways, cache, fallbacks, longStreams };
+  const meter = options.meter ?? NO_METER;
+  const replays = new Replays();
+  const parts = { admission, rates, unsettled, replays, breaker, ways, cache, fallbacks, longStreams, meter };
   const forwarder = new Forwarder({ ...parts, clock, random, log });
   const onRefused = ({ code }: TunnelError) => options.onRefused?.(code);
   const handler = new Handler({ gate, clusters, forwarder, onRefused, clock, log });
@@ -131,7 +139,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return { ...registry.facts(tunnel), ...of };
     },
     counts,
+    waiting: () => waitingFor(tunnels, admission),
     inForce: () => inForce(tunnels, registry),
+    starvedMs: () => hub.starvedMs,
     cached: () => cache.counts,
     circuits: () => tunnels.list().map(({ name }) => breaker.sample(name)),
     healthSamples: () => tunnels.list().flatMap(({ name }) => healthSample(name, registry.facts(name).links) ?? []),
@@ -156,9 +166,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
+function waitingFor(tunnels: Tunnels, admission: Admission): ReadonlyMap<string, number> {
+  return new Map(tunnels.list().map(({ name }) => [name, admission.waitingFor(name)]));
+}
+
 /** What knows of sessions and of who waits for them. */
 function innerParts(options: GatewayOptions) {
-  const { clock, random, tunnels, maxBufferBytes } = options;
+  const { clock, random, tunnels, maxBufferBytes, meter = NO_METER } = options;
   const budget = new Budget(maxBufferBytes);
   const cache = new Cache(clock, maxBufferBytes);
   const registry = registryFor(options, (tunnel) => {
@@ -167,7 +181,10 @@ function innerParts(options: GatewayOptions) {
   });
   const ask = oneProbeEach((tunnel) => registry.facts(tunnel).links);
   const breaker = breakerFor(options, ask, (tunnel) => admission.changed(tunnel));
-  const admission: Admission = new Admission({ registry, tunnels, budget, breaker, clock, random });
+  const admission: Admission = new Admission({
+    ...{ registry, tunnels, budget, breaker, clock, random },
+    onWaited: (tunnel, waitedMs) => meter.waited(tunnel, waitedMs),
+  });
   const ways: Ways = waysFor(options, { registry, breaker, admission, ask });
   const fallbacks = fallbacksFor(options, budget);
   budget.onFreed = () => {
@@ -180,7 +197,7 @@ function innerParts(options: GatewayOptions) {
     breaker.roomCame(tunnel);
     ways.roomCame(tunnel);
   };
-  const hub = new Hub({ ...options, registry, unsettled, budgets: new BudgetShares(budget), onRoom });
+  const hub = new Hub({ ...options, registry, unsettled, budgets: new BudgetShares(budget), meter, onRoom });
   return { budget, cache, registry, breaker, ways, admission, unsettled, hub, fallbacks };
 }
 

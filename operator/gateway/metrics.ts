@@ -1,4 +1,5 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { isKnownCode, nameOf } from '../../tunnel/wire/codes.ts';
 import type { CircuitSample } from './admission/breaker.ts';
 import type { CircuitState } from './admission/circuit-state.ts';
 import type { CacheCounts } from './cache/cache.ts';
@@ -6,6 +7,17 @@ import type { GatewayCounts } from './counts.ts';
 import type { FallbackSample } from './fallback/fallbacks.ts';
 import type { Gateway } from './gateway.ts';
 import { registerHealthMetrics } from './health/metrics.ts';
+import type { GatewayMeter } from './meter.ts';
+import { OTHER, RequestPatterns } from './request-labels.ts';
+
+/** Of the seed: an ordinary request of a person or a controller. */
+const REQUEST_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10];
+/** From `kubectl logs` to a watch of an informer. */
+const LONG_REQUEST_SECONDS = [1, 10, 60, 300, 1_800, 7_200];
+/** From a moment to the longest timeouts.request that is usual. */
+const WAIT_SECONDS = [0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60];
+/** From a session that breaks at once to one that lives for a week. */
+const SESSION_SECONDS = [1, 10, 60, 600, 3_600, 21_600, 86_400, 604_800];
 
 const GAUGES: Readonly<Record<keyof GatewayCounts, { name: string; help: string }>> = {
   sessions: { name: 'clustertunnel_sessions', help: 'Agent sessions at this gateway.' },
@@ -30,9 +42,14 @@ const GAUGES: Readonly<Record<keyof GatewayCounts, { name: string; help: string 
 /** Adds what the gateway tells, read at each scrape. */
 export function registerGatewayMetrics(
   registry: Registry,
-  gateway: Pick<Gateway, 'counts' | 'circuits' | 'cached' | 'fallbacks' | 'healthSamples' | 'looks'>,
+  gateway: Pick<
+    Gateway,
+    'counts' | 'waiting' | 'starvedMs' | 'circuits' | 'cached' | 'fallbacks' | 'healthSamples' | 'looks'
+  >,
 ): void {
   registerCounts(registry, gateway.counts);
+  registerQueueDepth(registry, gateway.waiting);
+  registerStarvation(registry, gateway.starvedMs);
   registerCircuitMetrics(registry, gateway.circuits);
   registerCacheMetrics(registry, gateway.cached);
   registerHealthMetrics(registry, gateway);
@@ -48,6 +65,99 @@ function registerCounts(registry: Registry, counts: () => GatewayCounts): void {
       collect: () => gauge.set(counts()[key as keyof GatewayCounts]),
     });
   }
+}
+
+/** Adds how many wait for each tunnel; tunnels that are gone are gone from it too. */
+export function registerQueueDepth(registry: Registry, waiting: () => ReadonlyMap<string, number>): void {
+  const depth: Gauge<'tunnel'> = new Gauge({
+    name: 'clustertunnel_queue_depth',
+    help: 'Client requests that wait for a free worker of the tunnel, of both pools.',
+    labelNames: ['tunnel'],
+    registers: [registry],
+    collect: () => {
+      depth.reset();
+      for (const [tunnel, requests] of waiting()) depth.set({ tunnel }, requests);
+    },
+  });
+}
+
+/** Adds how long bytes for agents waited for credit. */
+export function registerStarvation(registry: Registry, starvedMs: () => number): void {
+  const seconds: Counter = new Counter({
+    name: 'clustertunnel_stream_no_credit_seconds_total',
+    help: 'Seconds in which streams had bytes for their agent and no credit, summed over streams; noted when credit comes or the stream ends.',
+    registers: [registry],
+    collect: () => {
+      seconds.reset();
+      seconds.inc(starvedMs() / 1_000);
+    },
+  });
+}
+
+/** Adds what is measured while it happens. `tunnels`: the names of all that there are; what was measured of others goes. */
+export function gatewayMeter(registry: Registry, tunnels: () => Iterable<string>): GatewayMeter {
+  const registers = [registry];
+  const sessions = new Histogram({
+    name: 'clustertunnel_session_duration_seconds',
+    help: 'How long agent sessions lived that have ended, by why: a code of tunnel/PROTOCOL.md, NONE when the connection just closed.',
+    labelNames: ['reason'],
+    buckets: SESSION_SECONDS,
+    registers,
+  });
+  const requests = requestHistograms(registers);
+  const waited = waitHistogram(registers, tunnels);
+  return {
+    waited,
+    sessionEnded: (code, durationMs) =>
+      sessions.observe({ reason: isKnownCode(code) ? nameOf(code) : OTHER }, durationMs / 1_000),
+    requestEnded: requests,
+  };
+}
+
+function requestHistograms(registers: Registry[]): GatewayMeter['requestEnded'] {
+  const common = { labelNames: ['verb', 'pattern'] as const, registers };
+  const ordinary = new Histogram({
+    name: 'clustertunnel_request_duration_seconds',
+    help: 'How long requests took that were let in, by verb and path pattern (group/resource/subresource, or other); without long-running ones.',
+    buckets: REQUEST_SECONDS,
+    ...common,
+  });
+  const longRunning = new Histogram({
+    name: 'clustertunnel_long_request_duration_seconds',
+    help: 'The same of long-running requests: watch, logs, exec, attach, port-forward and proxy.',
+    buckets: LONG_REQUEST_SECONDS,
+    ...common,
+  });
+  const patterns = new RequestPatterns();
+  return (request) => {
+    const histogram = request.isLongRunning ? longRunning : ordinary;
+    // Labels are the first argument, the same object for the same labels.
+    histogram.observe(patterns.labelsOf(request), request.durationMs / 1_000);
+  };
+}
+
+function waitHistogram(registers: Registry[], tunnels: () => Iterable<string>): GatewayMeter['waited'] {
+  const labels = new Map<string, { readonly tunnel: string }>();
+  const waits = new Histogram({
+    name: 'clustertunnel_queue_wait_seconds',
+    help: 'How long requests waited for a free worker of the tunnel, or for its session to come back, if they had to.',
+    labelNames: ['tunnel'],
+    buckets: WAIT_SECONDS,
+    registers,
+    collect() {
+      const known = new Set(tunnels());
+      for (const [tunnel, label] of labels) {
+        if (known.has(tunnel)) continue;
+        this.remove(label);
+        labels.delete(tunnel);
+      }
+    },
+  });
+  return (tunnel, waitedMs) => {
+    const label = labels.get(tunnel) ?? { tunnel };
+    labels.set(tunnel, label);
+    waits.observe(label, waitedMs / 1_000);
+  };
 }
 
 /** Counts what the gateway answers itself, by cause code. */

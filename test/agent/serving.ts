@@ -5,7 +5,7 @@ import { Server } from '../../agent/serve.ts';
 import type { WorkerPools } from '../../agent/session-slots.ts';
 import { WorkerPool } from '../../agent/worker-pool.ts';
 import type { AgentSettings } from '../../crds/agent-settings.ts';
-import { silentLogger } from '../../process/log.ts';
+import { type Logger, silentLogger } from '../../process/log.ts';
 import { Budget } from '../../tunnel/flow/budget.ts';
 import type { AgentSession } from '../../tunnel/session/agent-session.ts';
 import type { ExchangeEnd } from '../../upstream/exchange-options.ts';
@@ -22,6 +22,7 @@ export interface ServingOptions {
   readonly clock: ManualClock;
   /** Believes what it measures of its link, not `bytesPerSecond`. */
   readonly measuresLink?: boolean | undefined;
+  readonly log?: Logger | undefined;
 }
 
 /** The agent's serving half with a real upstream: it lacks a session only. */
@@ -41,7 +42,15 @@ export class Serving {
   unauthorized = 0;
 
   constructor(options: ServingOptions) {
-    const { url, ca, settings, token = async () => 'agent-token', clock, measuresLink = false } = options;
+    const {
+      url,
+      ca,
+      settings,
+      token = async () => 'agent-token',
+      clock,
+      measuresLink = false,
+      log = silentLogger,
+    } = options;
     this.limits = new Limits(settings, (next) => bringSettings(next, this));
     this.pools = {
       ordinary: new WorkerPool({ limit: settings.limits.maxConcurrentRequests, queueLimit: 4 }),
@@ -64,7 +73,7 @@ export class Serving {
       budget: this.budget,
       clock,
       random: () => 0.5,
-      log: silentLogger,
+      log,
       instanceId: 'instance',
       onExchangeEnd: (end) => this.ends.push(end),
       onDeflated: (bytes) => this.deflated.push(bytes),

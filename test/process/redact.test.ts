@@ -19,6 +19,10 @@ describe('process/redact', () => {
     'private-key',
     'client-key-data',
     'credentials',
+    'Sec-WebSocket-Protocol',
+    'Impersonate-Uid',
+    'impersonate-extra-scopes',
+    'X-API-Key',
   ]) {
     it(`hides the value of ${name}, whatever it holds`, () => {
       const values: readonly unknown[] = ['plain', ['in', 'a list'], { in: 'an object' }, Buffer.from('bytes'), 7];
@@ -51,6 +55,17 @@ describe('process/redact', () => {
       headers: ['authorization', '[redacted]'],
     });
   });
+
+  for (const [text, clean] of [
+    ['authorization: Basic dXNlcjpwYXNz1A==', 'authorization: [redacted]'],
+    ['GET /x?token=opaque&limit=1', 'GET /x?token=[redacted]&limit=1'],
+    ['https://host/cb?a=1&access_token=opaque', 'https://host/cb?a=1&access_token=[redacted]'],
+    ['connect https://user:opaque@proxy:3128 failed', 'connect https://user:[redacted]@proxy:3128 failed'],
+    ['https://host:443/a?b=c mail me@host', 'https://host:443/a?b=c mail me@host'],
+    ['basic authentication is not served', 'basic authentication is not served'],
+  ] as const) {
+    it(`says of ${JSON.stringify(text)} what is no secret`, () => expect(redactText(text)).to.equal(clean));
+  }
 
   it('leaves what is no secret as it is', () => {
     const fields = { tunnel: 'ns/name', secretName: 's', tokens: 3, isOpen: true, nothing: null, none: undefined };

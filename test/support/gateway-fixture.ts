@@ -16,6 +16,7 @@ import type { GatewayCounts } from '../../operator/gateway/counts.ts';
 import type { FallbackTarget, TargetChoice } from '../../operator/gateway/fallback/target.ts';
 import { issueAuthority, issueServing, type KeyPair } from '../../operator/gateway/front/certificates.ts';
 import { type Gateway, startGateway } from '../../operator/gateway/gateway.ts';
+import type { GatewayMeter } from '../../operator/gateway/meter.ts';
 import type { TunnelView } from '../../operator/gateway/sessions/tunnels.ts';
 import { type Logger, silentLogger } from '../../process/log.ts';
 import type { StreamError } from '../../tunnel/errors.ts';
@@ -230,6 +231,8 @@ export interface FixtureOptions {
   readonly log?: Logger;
   readonly failedLoginsPerSecond?: number;
   readonly userRate?: Rate;
+  readonly meter?: GatewayMeter;
+  readonly onRefused?: (code: string) => void;
 }
 
 let certificates: Promise<{ authority: KeyPair; serving: KeyPair }> | undefined;
@@ -300,7 +303,11 @@ export class GatewayFixture {
       },
       failedLoginsPerSecond: options.failedLoginsPerSecond ?? 0,
       userRate: options.userRate,
-      onRefused: (code) => fixture.refused.push(code),
+      onRefused: (code) => {
+        fixture.refused.push(code);
+        options.onRefused?.(code);
+      },
+      ...(options.meter === undefined ? {} : { meter: options.meter }),
       ...(options.http2 === undefined ? {} : { http2: options.http2 }),
       ...(options.headTimeoutMs === undefined ? {} : { headTimeoutMs: options.headTimeoutMs }),
     });

@@ -216,7 +216,7 @@ describe('tunnel-path/hostile-mechanics', function () {
   ];
   const harmless = (headers: Readonly<Record<string, unknown>>) =>
     Object.keys(headers).filter(
-      (name) => !/^(date|connection|keep-alive|transfer-encoding|:status|x-trace-id)$/.test(name),
+      (name) => !/^(date|connection|keep-alive|transfer-encoding|:status|x-trace-id|traceparent)$/.test(name),
     );
 
   for (const protocol of PROTOCOLS) {

@@ -1,14 +1,18 @@
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { expect } from 'chai';
+import type { Logger } from '../../process/log.ts';
 import type { AgentSession } from '../../tunnel/session/agent-session.ts';
 import { websocketTransport } from '../../tunnel/session/websocket.ts';
 import { Serving, type ServingOptions } from '../agent/serving.ts';
-import { GatewayFixture, type RawConnection, SETTINGS } from '../support/gateway-fixture.ts';
+import { type FixtureOptions, GatewayFixture, type RawConnection, SETTINGS } from '../support/gateway-fixture.ts';
 import { RecordingUpstream } from '../support/recording-upstream.ts';
 import { until } from '../support/turns.ts';
 
-type WholePathOptions = Pick<ServingOptions, 'measuresLink'>;
+interface WholePathOptions extends Pick<ServingOptions, 'measuresLink' | 'token'> {
+  readonly gateway?: FixtureOptions;
+  readonly agentLog?: Logger;
+}
 
 const FIRST = { connection: 0, previous: undefined };
 
@@ -21,13 +25,14 @@ export class WholePath {
 
   private constructor(upstream: RecordingUpstream, gateway: GatewayFixture, options: WholePathOptions) {
     const { url, ca } = upstream;
+    const { measuresLink, token, agentLog: log } = options;
     this.upstream = upstream;
     this.gateway = gateway;
-    this.agent = new Serving({ url, ca, settings: SETTINGS, clock: gateway.clock, ...options });
+    this.agent = new Serving({ url, ca, settings: SETTINGS, clock: gateway.clock, measuresLink, token, log });
   }
 
   static async start(options: WholePathOptions = {}): Promise<WholePath> {
-    const [upstream, gateway] = await Promise.all([RecordingUpstream.start(), GatewayFixture.start()]);
+    const [upstream, gateway] = await Promise.all([RecordingUpstream.start(), GatewayFixture.start(options.gateway)]);
     const path = new WholePath(upstream, gateway, options);
     await path.connect();
     return path;

@@ -11,12 +11,16 @@ export class Outbox implements Sender {
   readonly window = new SendWindow();
   /** Kept by the writer: when the peer last gave credit. */
   creditedMs: number | undefined;
+  /** Kept by the writer: since when bytes lack credit; undefined: they do not, or since the last frame was taken. */
+  starvedSinceMs: number | undefined;
   readonly #streamId: number;
   /** Heads and trailers are frames; body chunks are bytes, cut into DATA when taken. */
   readonly #queue: (EncodedFrame | Uint8Array)[] = [];
   #queuedBytes = 0;
   #isEndQueued = false;
   #isFirstTaken = false;
+  #isStarvedAtEnd = false;
+  #isLeftOver = false;
   readonly #highWaterBytes: () => number;
   readonly #onTaken: () => void;
 
@@ -46,6 +50,16 @@ export class Outbox implements Sender {
     return this.#queuedBytes >= this.#highWaterBytes();
   }
 
+  /** Whether body bytes wait for nothing but credit; if the stream was reset: whether they did then. */
+  get isStarved(): boolean {
+    return this.#isStarvedAtEnd || (this.#queue[0] instanceof Uint8Array && this.window.availableBytes === 0);
+  }
+
+  /** Whether the bytes in front were there already when the last frame was taken. */
+  get isLeftOver(): boolean {
+    return this.#isLeftOver;
+  }
+
   get isReady(): boolean {
     const first = this.#queue[0];
     if (first === undefined) return this.#isEndQueued;
@@ -69,6 +83,7 @@ export class Outbox implements Sender {
 
   /** Drops everything; the stream was reset. */
   clear(): void {
+    this.#isStarvedAtEnd = this.isStarved;
     this.#queue.length = 0;
     this.#queuedBytes = 0;
     this.#isEndQueued = false;
@@ -77,6 +92,7 @@ export class Outbox implements Sender {
   take(maxDataBytes: number): EncodedFrame {
     this.#isFirstTaken = true;
     const frame = this.#next(maxDataBytes);
+    this.#isLeftOver = this.#queue[0] instanceof Uint8Array;
     this.#onTaken();
     return frame;
   }

@@ -49,6 +49,7 @@ export class Writer {
   #controlSinceMs: number | undefined;
   #handedSinceMs: number | undefined;
   #cancelCheck: (() => void) | undefined;
+  #starvedMs = 0;
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -58,6 +59,11 @@ export class Writer {
   /** Frames and bytes that wait, for the counters. */
   get waiting(): { control: number; handedBytes: number } {
     return { control: this.#control.length + this.#credits.size, handedBytes: this.#handedBytes };
+  }
+
+  /** How long streams had bytes and no credit, summed over streams: noted when credit comes, and when a stream ends. */
+  get starvedMs(): number {
+    return this.#starvedMs;
   }
 
   /** How fast the link carries what is sent; undefined: not measured, or too long ago. */
@@ -94,7 +100,10 @@ export class Writer {
 
   /** Notes that a stream may have something to send. */
   wake(outbox: Outbox): void {
-    this.#lanes.wake(outbox, this.#options.clock.nowMs());
+    const nowMs = this.#options.clock.nowMs();
+    // What is left over lacks credit since the last frame; what was pushed into an empty outbox does since now.
+    if (outbox.isStarved && !outbox.isLeftOver) outbox.starvedSinceMs ??= nowMs;
+    this.#lanes.wake(outbox, nowMs);
     this.#schedule();
   }
 
@@ -104,6 +113,7 @@ export class Writer {
     const { creditedMs } = outbox;
     if (creditedMs !== undefined && outbox.queuedBytes > 0) this.#speed.credited(bytes, creditedMs, nowMs);
     outbox.creditedMs = nowMs;
+    this.#noteStarved(outbox, nowMs);
     if (!outbox.window.grant(bytes)) return false;
     this.wake(outbox);
     return true;
@@ -113,6 +123,13 @@ export class Writer {
   remove(streamId: number, outbox: Outbox): void {
     this.#credits.delete(streamId);
     this.#lanes.remove(outbox);
+    this.#noteStarved(outbox, this.#options.clock.nowMs());
+  }
+
+  #noteStarved(outbox: Outbox, nowMs: number): void {
+    if (!outbox.isStarved) return;
+    this.#starvedMs += nowMs - (outbox.starvedSinceMs ?? outbox.place.lastSentMs);
+    outbox.starvedSinceMs = undefined;
   }
 
   /**

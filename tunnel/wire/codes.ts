@@ -98,6 +98,11 @@ const NAMES = new Map<number, string>(
   Object.entries(ErrorCode).map(([name, code]) => [code, name.replace(/(?<!^)[A-Z]/g, '_$&').toUpperCase()]),
 );
 
+/** Whether a number is one of ours, not one of a newer peer's or a strange one's. */
+export function isKnownCode(code: number): code is ErrorCode {
+  return NAMES.has(code);
+}
+
 /** UPSTREAM_RESET for 14, CODE_99 for a number of a newer peer. */
 export function nameOf(code: number): string {
   return NAMES.get(code) ?? `CODE_${code}`;

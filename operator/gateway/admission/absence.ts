@@ -79,7 +79,7 @@ export function refusedAtOnce(
 
 /** What a request is told that need not wait. */
 export function offline({ tunnel, path }: Waiting, { isSuspended, isGone }: Absence): TunnelError {
-  if (isGone) return noSuchTunnel(tunnel, path);
+  if (isGone) return noSuchTunnel({ tunnel, path });
   if (isSuspended) return suspended({ tunnel, path });
   const message = `tunnel "${tunnel}" is not connected; see kubectl describe clustertunnel ${tunnel}`;
   return new TunnelError('cluster_offline', message, { tunnel, path });

@@ -2,6 +2,7 @@ import type { Clock } from '../../../process/clock.ts';
 import type { Budget } from '../../../tunnel/flow/budget.ts';
 import type { SlotPool } from '../../../tunnel/session/gateway-session.ts';
 import { leaving, TunnelError } from '../front/tunnel-error.ts';
+import type { GatewayMeter } from '../meter.ts';
 import { choose } from '../sessions/choose.ts';
 import type { Registry } from '../sessions/registry.ts';
 import type { Tunnels } from '../sessions/tunnels.ts';
@@ -21,6 +22,8 @@ export interface AdmissionOptions {
   readonly breaker: Pick<Breaker, 'refusal'>;
   readonly clock: Clock;
   readonly random: () => number;
+  /** A request has stopped to wait. */
+  readonly onWaited?: GatewayMeter['waited'];
 }
 
 /** Who waits for a tunnel's workers, by pool. */
@@ -56,6 +59,12 @@ export class Admission {
   /** Whether ordinary requests of this tunnel wait. */
   isAwaited(tunnel: string): boolean {
     return (this.#rooms.get(tunnel)?.ordinary.size ?? 0) > 0;
+  }
+
+  /** Requests that wait for this tunnel. */
+  waitingFor(tunnel: string): number {
+    const rooms = this.#rooms.get(tunnel);
+    return rooms === undefined ? 0 : sizeOf(rooms);
   }
 
   /** Opens a stream now or when there is room. The returned function gives up: the client went away. */
@@ -139,6 +148,7 @@ export class Admission {
       dueMs: () => giveUpAtMs(this.#absence(applicant), patience),
       expire: () => onError(this.#isDraining ? leaving({ tunnel, path }) : this.#gaveUp(applicant)),
       giveWay: () => onError(this.#noPlace(applicant)),
+      onLeft: (waitedMs) => this.#options.onWaited?.(tunnel, waitedMs),
     });
     return leave ?? refused(applicant, this.#noPlace(applicant));
   }

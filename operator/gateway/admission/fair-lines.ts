@@ -61,12 +61,14 @@ export class FairLines<Item> {
     return this.#ranks[this.#longest]?.first?.item.items.last?.item;
   }
 
-  /** It was its turn: out of the line, which has its next turn after all others. */
-  serve(standing: Standing<Item>): void {
+  /** It was its turn: out of the line, which has its next turn after all others. False: it was out already. */
+  serve(standing: Standing<Item>): boolean {
     const { line } = standing;
-    if (!this.remove(standing) || line.items.size === 0) return;
+    if (!this.remove(standing)) return false;
+    if (line.items.size === 0) return true;
     this.#turns.remove(line.turn);
     line.turn = this.#turns.push(line);
+    return true;
   }
 
   /** Out of the line, whoever's turn it is. False: it was out already. */

@@ -13,11 +13,14 @@ export interface Waiter {
   readonly expire: () => void;
   /** The room is full, and somebody needs the place whose line is much shorter. */
   readonly giveWay: () => void;
+  /** It does not wait any more, whatever became of it. Once, if it had a place. */
+  readonly onLeft?: (waitedMs: number) => void;
 }
 
 interface Place {
   readonly waiter: Waiter;
   standing: Standing<Place> | undefined;
+  readonly sinceMs: number;
   dueMs: number;
   cancelTimer: () => void;
 }
@@ -45,7 +48,13 @@ export class WaitingRoom {
   enter(waiter: Waiter): (() => void) | undefined {
     const max = this.#maxWaiting();
     if (this.#places.size >= max && (max <= 0 || !this.#makeRoom(waiter.user))) return undefined;
-    const place: Place = { waiter, standing: undefined, dueMs: Number.NaN, cancelTimer: () => {} };
+    const place: Place = {
+      waiter,
+      standing: undefined,
+      sinceMs: this.#clock.nowMs(),
+      dueMs: Number.NaN,
+      cancelTimer: () => {},
+    };
     place.standing = this.#places.add(waiter.user, place);
     this.#arm(place);
     return () => this.#leave(place);
@@ -56,7 +65,7 @@ export class WaitingRoom {
     for (let place = this.#places.next(); place !== undefined; place = this.#places.next()) {
       if (!place.waiter.take()) return;
       place.cancelTimer();
-      if (place.standing !== undefined) this.#places.serve(place.standing);
+      if (place.standing !== undefined && this.#places.serve(place.standing)) this.#left(place);
     }
   }
 
@@ -90,7 +99,11 @@ export class WaitingRoom {
 
   #leave(place: Place): void {
     place.cancelTimer();
-    if (place.standing !== undefined) this.#places.remove(place.standing);
+    if (place.standing !== undefined && this.#places.remove(place.standing)) this.#left(place);
+  }
+
+  #left({ waiter, sinceMs }: Place): void {
+    waiter.onLeft?.(this.#clock.nowMs() - sinceMs);
   }
 
   #expire(place: Place): void {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../process/clock.ts';
+import { nextTrace } from '../../../process/trace.ts';
 import type { Budget } from '../../../tunnel/flow/budget.ts';
 import type { SlotPool } from '../../../tunnel/session/gateway-session.ts';
 import type { RequestStream } from '../../../tunnel/session/inflated-stream.ts';
@@ -174,6 +175,7 @@ export class DirectWay {
     const exchange = new Exchange({
       stream: stream.served,
       head,
+      trace: nextTrace(head.traceId, head.headers),
       identity: head.identity,
       context: connection.context,
       // There is no slow link in between.

@@ -1,6 +1,7 @@
 import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { Clock } from '../../../process/clock.ts';
+import { type Trace, traceLines } from '../../../process/trace.ts';
 import { headerOf } from '../../../tunnel/request-headers.ts';
 import type { RawHeaders } from '../../../tunnel/wire/head.ts';
 import { errorAnswer, NO_SNIFFING } from './status.ts';
@@ -51,9 +52,9 @@ export interface Asked {
 }
 
 /** Answers with a Status, which names `tunnel` if it is given; nothing if a head is already out. */
-export function sendError({ request, response }: Asked, error: TunnelError, traceId: string, tunnel?: string): void {
+export function sendError({ request, response }: Asked, error: TunnelError, trace: Trace, tunnel?: string): void {
   if (response.headersSent || response.destroyed) return;
-  const answer = errorAnswer(error, traceId, tunnel);
+  const answer = errorAnswer(error, trace, tunnel);
   // A client that was not told to send its body may not: what it sends next must not be taken for it.
   const isLast = answer.isLast || awaitsContinue(request);
   const isHttp1 = response instanceof ServerResponse;
@@ -62,7 +63,7 @@ export function sendError({ request, response }: Asked, error: TunnelError, trac
 }
 
 /** Answers with a JSON document of the gateway's own; HEAD gets the same head alone. */
-export function sendJson(response: ClientResponse, document: object, method: string, traceId: string): void {
+export function sendJson(response: ClientResponse, document: object, method: string, trace: Trace): void {
   if (response.destroyed) return;
   const body = `${JSON.stringify(document)}\n`;
   writeHead(response, 200, [
@@ -73,8 +74,7 @@ export function sendJson(response: ClientResponse, document: object, method: str
     'cache-control',
     'no-cache, private',
     ...NO_SNIFFING,
-    'x-trace-id',
-    traceId,
+    ...traceLines(trace),
   ]);
   if (method === 'HEAD') response.end();
   else response.end(body);

@@ -1,19 +1,25 @@
 import type { LogFields } from '../../../process/log.ts';
 import { describeError } from '../../../process/redact.ts';
+import { type Trace, traceFields } from '../../../process/trace.ts';
 import type { CacheResult } from '../cache/turn.ts';
 import type { ExchangeOutcome } from '../sessions/exchange-options.ts';
 import { rowOf } from './fault.ts';
 import type { HubUser } from './identity.ts';
-import type { Peer } from './peer.ts';
 import type { Route } from './route.ts';
 import type { TunnelError } from './tunnel-error.ts';
 
+/** Whatever becomes of a request. */
+interface Came {
+  readonly trace: Trace;
+  /** Of the client. */
+  readonly address: string;
+  /** undefined: the request could not be read. */
+  readonly method?: string;
+}
+
 /** Who asked for what of which tunnel. */
-export interface Asked {
-  readonly traceId: string;
-  readonly user: HubUser;
-  readonly route: Route;
-  readonly method: string;
+interface Asked extends Came {
+  readonly allowed: { readonly user: HubUser; readonly route: Route };
   readonly isUpgrade: boolean;
   /** Of what may be remembered: where its answer came from. */
   readonly cache?: CacheResult | undefined;
@@ -22,16 +28,25 @@ export interface Asked {
 }
 
 /** The audit line of a request that was let in: who asked for what, and how it ended. No query: it may hold a command. */
-export function auditLine(
-  { traceId, user, route, method, isUpgrade, cache, via }: Asked,
-  outcome: ExchangeOutcome,
-): LogFields {
-  const { verb, apiGroup, resource, subresource, namespace, name } = route.info;
+export function auditLine(asked: Asked, outcome: ExchangeOutcome, durationMs: number): LogFields {
+  const { user, route } = asked.allowed;
+  const { isUpgrade, cache, via } = asked;
   const { error, ...counts } = outcome;
-  const asked = { trace_id: traceId, ...whoIs(user), tunnel: route.tunnel, method, isUpgrade, cache, via };
-  const what = { verb, apiGroup, resource, subresource, namespace, name };
-  if (error === undefined || typeof error === 'string') return { ...asked, ...what, ...counts, error };
-  return { ...asked, ...what, ...counts, ...errorFields(error), error: error.message };
+  const line = { ...cameFrom(asked), ...whoIs(user), tunnel: route.tunnel, isUpgrade, cache, via, ...whatIs(route) };
+  const end = { ...counts, durationMs: Math.round(durationMs) };
+  if (error === undefined || typeof error === 'string') return { ...line, ...end, error };
+  const status = outcome.status ?? rowOf(error.kind).status;
+  return { ...line, ...end, status, ...errorFields(error), error: error.logged };
+}
+
+function cameFrom({ trace, address, method }: Came): LogFields {
+  return { ...traceFields(trace), address, method };
+}
+
+/** Names of resources say more than paths. */
+function whatIs({ info, plainPath: path }: Route): LogFields {
+  const { isResourceRequest, verb, apiGroup, resource, subresource, namespace, name } = info;
+  return isResourceRequest ? { verb, apiGroup, resource, subresource, namespace, name } : { verb, path };
 }
 
 /** Both names of who acts as another. */
@@ -40,29 +55,20 @@ function whoIs({ username, impersonatedBy }: HubUser): LogFields {
 }
 
 /** The audit line of a list of tunnels. */
-export function listingLine(
-  { traceId, user, method }: Pick<Asked, 'traceId' | 'user' | 'method'>,
-  items: number,
-): LogFields {
-  return { trace_id: traceId, ...whoIs(user), method, verb: 'list', resource: 'clusters', status: 200, items };
+export function listingLine(came: Came, user: HubUser, items: number): LogFields {
+  return { ...cameFrom(came), ...whoIs(user), verb: 'list', resource: 'clusters', status: 200, items };
 }
 
-/** Somebody who was not let in. */
-interface Outsider extends Pick<Asked, 'traceId'>, Pick<Peer, 'address'> {
-  /** undefined: the request could not be read. */
-  readonly method?: string;
+/** The audit line of a request that was not let in. */
+export function refusalLine(error: TunnelError, came: Came): LogFields {
+  const { user, tunnel, path, kind } = error;
+  const what = { ...cameFrom(came), user, tunnel, path, status: rowOf(kind).status };
+  return { ...what, ...errorFields(error), error: error.logged };
 }
 
-/** The line of a request that was not let in. */
-export function refusalLine(error: TunnelError, { method, traceId, address }: Outsider): LogFields {
-  const { tunnel, path, message: reason, kind } = error;
-  const what = { trace_id: traceId, method, address, tunnel, path, status: rowOf(kind).status, reason };
-  return { ...what, ...errorFields(error) };
-}
-
-/** The line of a client that went away before it was let in. */
-export function cancelledLine({ method, traceId, address }: Outsider): LogFields {
-  return { trace_id: traceId, method, address, error: 'cancelled' };
+/** The audit line of a client that went away before it was let in. */
+export function cancelledLine(came: Came): LogFields {
+  return { ...cameFrom(came), error: 'cancelled' };
 }
 
 /** What an error tells an operator: where, what, and what is underneath. */

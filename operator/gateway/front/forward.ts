@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { traced } from '../../../process/trace.ts';
 import { crossing } from '../../../tunnel/request-headers.ts';
 import type { RawHeaders } from '../../../tunnel/wire/head.ts';
 import { Exchange } from '../sessions/exchange.ts';
@@ -21,23 +22,23 @@ export class Forwarder {
 
   /** One client request and its answer. */
   request(request: ClientRequest, response: ClientResponse, entered: Entered): void {
-    const { method, traceId, allowed, onError } = entered;
+    const { method, trace, allowed, onError } = entered;
     const { clock, random } = this.#options;
     const hasBody = expectsBody(request);
     const isWatch = allowed.route.info.verb === 'watch';
-    const sending = { headers: crossing(request.rawHeaders), isEnd: !hasBody, isUpgrade: false };
-    const told = { request, response, method, traceId, isWatch, hasBody, clock, random, onError };
+    const sending = { headers: traced(crossing(request.rawHeaders), trace), isEnd: !hasBody, isUpgrade: false };
+    const told = { request, response, method, trace, isWatch, hasBody, clock, random, onError };
     new Passage(this.#options, entered, sending, (serving) => new Exchange({ ...told, ...serving })).begin();
   }
 
   /** One client connection that wants to switch to `protocol`. */
   upgrade(socket: Duplex, protocol: string, rawHeaders: RawHeaders, entered: Entered): void {
-    const { method, traceId, onError } = entered;
+    const { method, trace, onError } = entered;
     const { clock } = this.#options;
     // `crossing` keeps no Upgrade field: this is the only one, in our own words.
-    const headers = [...crossing(rawHeaders), 'Upgrade', protocol];
+    const headers = [...traced(crossing(rawHeaders), trace), 'Upgrade', protocol];
     const sending = { headers, isEnd: false, isUpgrade: true };
-    const told = { socket, method, protocol, traceId, clock, onError };
+    const told = { socket, method, protocol, trace, clock, onError };
     new Passage(this.#options, entered, sending, ({ sent, onDone }) => new Upgrade({ ...told, sent, onDone })).begin();
   }
 }

@@ -8,7 +8,7 @@ import type { Authenticator } from './authenticate.ts';
 import { type Authorizer, throughTunnel } from './authorize.ts';
 import type { CertificateLogin, CertificateLogins } from './certificate-logins.ts';
 import { type HubUser, identityAtTarget } from './identity.ts';
-import { cannotImpersonate, impersonated } from './impersonation.ts';
+import { cannotImpersonate, impersonated, logged } from './impersonation.ts';
 import type { Peer } from './peer.ts';
 import { bearerToken, hubVerb, type RequestLine, type Route, routeOf } from './route.ts';
 import { noSuchTunnel, refusal, TunnelError } from './tunnel-error.ts';
@@ -54,16 +54,17 @@ export class Gate {
   async allow(line: Asking & { readonly isUpgrade: boolean }): Promise<Allowed | TunnelError> {
     const route = routeOf(line, this.#options.allowedOrigins);
     if (route instanceof TunnelError) return route;
-    const where = { tunnel: route.tunnel, path: route.plainPath };
-    const user = await this.identify(line, where);
+    const asked = { tunnel: route.tunnel, path: route.plainPath };
+    const user = await this.identify(line, asked);
     if (user instanceof TunnelError) return user;
+    const where = { ...asked, user: user.username };
     const verb = hubVerb(route, line.method, line.isUpgrade);
     const isAllowed = await this.isAllowed(user, route.tunnel, verb, where);
     if (isAllowed instanceof TunnelError) return isAllowed;
     if (!isAllowed) return forbidden(user, verb, where);
     const view = this.#options.tunnels.get(route.tunnel);
     if (view === undefined || view.isDeleting) {
-      return noSuchTunnel(where.tunnel, where.path);
+      return noSuchTunnel(where);
     }
     const again = () => this.allow(line);
     const { access } = view.settings;
@@ -84,15 +85,17 @@ export class Gate {
     if (asker instanceof TunnelError) return asker;
     const wanted = impersonated(asking.headers);
     if (wanted === undefined) return asker;
+    const known = { ...where, user: asker.username };
     if (typeof wanted === 'string')
-      return forbiddenAt(`user "${asker.username}" cannot impersonate so: ${wanted}`, where);
+      return forbiddenAt(`user "${asker.username}" cannot impersonate so: ${wanted}`, known);
     const { authorizer } = this.#options;
     try {
       const verdicts = await Promise.all(wanted.needs.map((need) => authorizer.isAllowed(asker, need)));
       const missing = wanted.needs.find((_, at) => verdicts[at] !== true);
-      if (missing !== undefined) return forbiddenAt(cannotImpersonate(asker, missing), where);
+      if (missing !== undefined)
+        return forbiddenAt(cannotImpersonate(asker, missing), known, cannotImpersonate(asker, logged(missing)));
     } catch (error) {
-      return this.#unavailable('authorize', error, where);
+      return this.#unavailable('authorize', error, known);
     }
     return { ...wanted.user, impersonatedBy: asker.username };
   }
@@ -161,21 +164,18 @@ function withoutToken(login: CertificateLogin | undefined, where: Where): Tunnel
 interface Where {
   readonly tunnel?: string;
   readonly path?: string;
+  readonly user?: string;
 }
 
 /** A 403; as text where kubectl shows only that. */
-function forbiddenAt(message: string, where: Where): TunnelError {
-  const { tunnel, path } = where;
-  if (tunnel === undefined || path === undefined) return new TunnelError('forbidden', message, where);
-  return refusal(message, { tunnel, path });
+function forbiddenAt(message: string, where: Where, logged = message): TunnelError {
+  const { tunnel, path, user } = where;
+  if (tunnel === undefined || path === undefined) return new TunnelError('forbidden', message, { ...where, logged });
+  return refusal(message, { tunnel, path, user, logged });
 }
 
 /** The same words whether the tunnel exists or not. */
-function forbidden(
-  user: HubUser,
-  verb: string,
-  where: { readonly tunnel: string; readonly path: string },
-): TunnelError {
+function forbidden(user: HubUser, verb: string, where: Required<Where>): TunnelError {
   const resource = 'resource "clustertunnels/proxy" in API group "clustertunnel.io" at the cluster scope';
   const what = `clustertunnels.clustertunnel.io "${where.tunnel}" is forbidden`;
   return refusal(`${what}: User "${user.username}" cannot ${verb} ${resource}`, where);

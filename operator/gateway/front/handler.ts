@@ -3,9 +3,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
-import { traceIdOf } from '../../../process/trace.ts';
-import { headerOf } from '../../../tunnel/request-headers.ts';
-import type { RawHeaders } from '../../../tunnel/wire/head.ts';
+import { type Trace, traceOf } from '../../../process/trace.ts';
 import {
   type ClientRequest,
   type ClientResponse,
@@ -38,8 +36,9 @@ export interface HandlerOptions {
 interface Client {
   readonly connection: EventEmitter;
   readonly method: string;
-  readonly traceId: string;
+  readonly trace: Trace;
   readonly address: string;
+  readonly startedMs: number;
   /** Names the tunnel only to who may know that it exists. */
   readonly refuse: (error: TunnelError, tunnel?: string) => void;
 }
@@ -68,23 +67,24 @@ export class Handler {
   handle(request: ClientRequest, response: ClientResponse): void {
     const { method = '', url = '', rawHeaders: headers } = request;
     const { gate, forwarder, onRefused, clock } = this.#options;
-    const traceId = traceIdFor(headers);
+    const trace = traceOf(headers);
     closeWhenReset(response);
     const refuse = (error: TunnelError, tunnel?: string) => {
       onRefused?.(error);
-      sendError({ request, response }, error, traceId, tunnel);
+      sendError({ request, response }, error, trace, tunnel);
       discardBody(request, response, clock);
       cutUntaken(response, clock);
     };
     const peer = peerOf(request);
-    const client = { connection: response, method, traceId, address: peer.address, refuse };
+    const came = { method, trace, address: peer.address, startedMs: clock.nowMs() };
+    const client = { ...came, connection: response, refuse };
     const httpVersion = response instanceof ServerResponse ? request.httpVersion : undefined;
     const asking = { method, url, httpVersion, headers, peer };
     if (asksForClusters(url)) return this.#list(request, response, client, asking);
     const ask = () => gate.allow({ ...asking, isUpgrade: false });
     this.#enter(client, ask, (allowed) => {
       const onError = (error: TunnelError) => refuse(error, allowed.route.tunnel);
-      forwarder.request(request, response, { method, traceId, allowed, onError });
+      forwarder.request(request, response, { ...came, allowed, onError });
     });
   }
 
@@ -92,7 +92,7 @@ export class Handler {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { method = '', url = '', httpVersion, rawHeaders: headers } = request;
     const { gate, forwarder, onRefused, clock } = this.#options;
-    const traceId = traceIdFor(headers);
+    const trace = traceOf(headers);
     socket.on('error', () => {
       // 'close' says the rest.
     });
@@ -100,10 +100,11 @@ export class Handler {
     const refuse = (error: TunnelError, tunnel?: string) => {
       onRefused?.(error);
       socket.resume();
-      refuseUpgrade(socket, error, { clock, traceId, tunnel, method });
+      refuseUpgrade(socket, error, { clock, trace, tunnel, method });
     };
     const peer = peerOf(request);
-    const client = { connection: socket, method, traceId, address: peer.address, refuse };
+    const came = { method, trace, address: peer.address, startedMs: clock.nowMs() };
+    const client = { ...came, connection: socket, refuse };
     const ask = async () => {
       const protocol = upgradeProtocol({ method, httpVersion, headers });
       if (protocol instanceof TunnelError) return protocol;
@@ -112,19 +113,19 @@ export class Handler {
     };
     this.#enter(client, ask, ({ allowed, protocol }) => {
       const onError = (error: TunnelError) => refuse(error, allowed.route.tunnel);
-      forwarder.upgrade(socket, protocol, headers, { method, traceId, allowed, onError });
+      forwarder.upgrade(socket, protocol, headers, { ...came, allowed, onError });
     });
   }
 
   #list(request: ClientRequest, response: ClientResponse, client: Client, line: Asking): void {
     const { clusters, clock, log } = this.#options;
-    const { method, traceId } = client;
+    const { method, trace } = client;
     const ask = () => clusters.list(line);
     this.#enter(client, ask, ({ user, list }) => {
-      sendJson(response, list, method, traceId);
+      sendJson(response, list, method, trace);
       discardBody(request, response, clock);
       cutUntaken(response, clock);
-      log.info('audit', listingLine({ traceId, user, method }, list.items.length));
+      log.info('audit', listingLine(client, user, list.items.length));
     });
   }
 
@@ -142,19 +143,15 @@ export class Handler {
     verdict
       .then((entrance) => {
         if (entrance instanceof TunnelError) {
-          log.info('request refused', refusalLine(entrance, client));
+          log.info('audit', refusalLine(entrance, client));
           refuse(entrance);
-        } else if (isGone) log.info('request cancelled', cancelledLine(client));
+        } else if (isGone) log.info('audit', cancelledLine(client));
         else go(entrance);
       })
       .catch((cause: unknown) => {
         const error = new TunnelError('internal', 'the gateway failed; its log has the trace id', { cause });
-        log.error('request failed', refusalLine(error, client));
+        log.error('audit', refusalLine(error, client));
         refuse(error);
       });
   }
-}
-
-function traceIdFor(headers: RawHeaders): string {
-  return traceIdOf(headerOf(headers, 'x-trace-id'), headerOf(headers, 'traceparent'));
 }

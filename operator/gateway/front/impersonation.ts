@@ -109,3 +109,8 @@ export function cannotImpersonate(asker: HubUser, need: ResourceAttributes): str
   const right = `cannot impersonate resource "${what}" in API group "${group}" ${where}`;
   return `${resource}${group === '' ? '' : `.${group}`} "${name}" is forbidden: User "${asker.username}" ${right}`;
 }
+
+/** What of a missing right the log may say: uids and extras are values that only the client and the hub know. */
+export function logged(need: ResourceAttributes): ResourceAttributes {
+  return need.group === AUTHENTICATION_GROUP ? { ...need, name: '…' } : need;
+}

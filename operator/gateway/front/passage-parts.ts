@@ -1,5 +1,6 @@
 import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
+import type { Trace } from '../../../process/trace.ts';
 import type { StreamError } from '../../../tunnel/errors.ts';
 import type { RequestStream } from '../../../tunnel/session/inflated-stream.ts';
 import type { RawHeaders } from '../../../tunnel/wire/head.ts';
@@ -10,6 +11,7 @@ import type { Replays } from '../admission/replays.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Fallbacks } from '../fallback/fallbacks.ts';
 import type { Ways } from '../health/ways.ts';
+import type { GatewayMeter } from '../meter.ts';
 import type { ExchangeOutcome } from '../sessions/exchange-options.ts';
 import type { Sent } from '../sessions/stream-fault.ts';
 import type { Unsettled, UntilKnown } from '../sessions/unsettled.ts';
@@ -27,6 +29,7 @@ export interface PassageParts {
   readonly cache: Pick<Cache, 'enter' | 'wrote'>;
   readonly fallbacks: Pick<Fallbacks, 'isUsable' | 'go'>;
   readonly longStreams: LongStreams;
+  readonly meter: Pick<GatewayMeter, 'requestEnded'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -34,7 +37,11 @@ export interface PassageParts {
 /** A request that was let in. */
 export interface Entered {
   readonly method: string;
-  readonly traceId: string;
+  readonly trace: Trace;
+  /** Of the client. */
+  readonly address: string;
+  /** When it came, before anybody looked at it. */
+  readonly startedMs: number;
   readonly allowed: Allowed;
   /** Nothing was sent to the client yet: answer with this, which may name the tunnel. */
   readonly onError: (error: TunnelError) => void;

@@ -151,10 +151,19 @@ export class Passage {
 
   /** What OPEN says. */
   #head(deadlineMs: number, { headers, isUpgrade }: Sending): RequestHead {
-    const { method, traceId, allowed } = this.#entered;
+    const { method, trace, allowed } = this.#entered;
     const { path } = allowed.route;
     const { identity } = allowed;
-    return { method, path, headers, identity, traceId, isUpgrade, deadlineMs, isLongRunning: this.#isLongRunning };
+    return {
+      method,
+      path,
+      headers,
+      identity,
+      traceId: trace.id,
+      isUpgrade,
+      deadlineMs,
+      isLongRunning: this.#isLongRunning,
+    };
   }
 
   #start(stream: Stream, link: AgentLink): void {
@@ -197,19 +206,21 @@ export class Passage {
   }
 
   #done(outcome: ExchangeOutcome): void {
-    const { method, traceId, allowed } = this.#entered;
-    const { route, view, user } = allowed;
-    const { cache, log } = this.#parts;
+    const { allowed, startedMs } = this.#entered;
+    const { route, view } = allowed;
+    const { cache, meter, clock, log } = this.#parts;
+    const durationMs = clock.nowMs() - startedMs;
     this.#leave();
     this.#leaveDirect();
     this.#forget();
     this.#ticket.leave();
     this.#turn.leave(outcome.error === 'cancelled');
     if (!this.#sent.isRead) cache.wrote(view, route.info, outcome.status);
-    const { isUpgrade } = this.#sending;
-    const via = this.#isDirect ? 'fallback' : undefined;
-    const { result } = this.#turn;
-    log.info('audit', auditLine({ traceId, user, route, method, isUpgrade, cache: result, via }, outcome));
+    const { info, plainPath: path } = route;
+    meter.requestEnded({ info, path, isLongRunning: this.#isLongRunning, status: outcome.status, durationMs });
+    const via = this.#isDirect ? ('fallback' as const) : undefined;
+    const asked = { ...this.#entered, isUpgrade: this.#sending.isUpgrade, cache: this.#turn.result, via };
+    log.info('audit', auditLine(asked, outcome, durationMs));
   }
 }
 

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
-import { newTraceId } from '../../../process/trace.ts';
+import { newTrace, type Trace } from '../../../process/trace.ts';
 import { refusalLine } from './audit.ts';
 import { rawHead } from './raw-head.ts';
 import { errorAnswer } from './status.ts';
@@ -12,7 +12,7 @@ import { takeWithinMs } from './untaken.ts';
 export interface Refusal {
   readonly clock: Clock;
   /** A new one unless told. */
-  readonly traceId?: string;
+  readonly trace?: Trace;
   /** Named in the Status if it is given. */
   readonly tunnel?: string | undefined;
   /** Of the request, if it could be read: an answer to HEAD has no body. */
@@ -25,19 +25,19 @@ export function refuseUnread(
   error: TunnelError,
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
 ): void {
-  const traceId = newTraceId();
+  const trace = newTrace();
   const { remoteAddress: address = '' } = socket as Partial<Socket>;
-  log.info('request refused', refusalLine(error, { traceId, address }));
-  refuseUpgrade(socket, error, { clock, traceId });
+  log.info('audit', refusalLine(error, { trace, address }));
+  refuseUpgrade(socket, error, { clock, trace });
 }
 
 /** Answers an upgrade with a plain HTTP error and ends the connection: nothing after it is read. */
 export function refuseUpgrade(
   socket: Duplex,
   error: TunnelError,
-  { clock, traceId = newTraceId(), tunnel, method }: Refusal,
+  { clock, trace = newTrace(), tunnel, method }: Refusal,
 ): void {
-  const { status, headers, body } = errorAnswer(error, traceId, tunnel);
+  const { status, headers, body } = errorAnswer(error, trace, tunnel);
   socket.on('error', () => {
     // The client went away before it read the answer: nobody is left to tell.
   });

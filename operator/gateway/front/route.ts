@@ -33,6 +33,8 @@ export function tunnelPath(tunnel: string): string {
 
 /** A Kubernetes object name (RFC 1123 subdomain). */
 const TUNNEL_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+/** Of a query nothing goes to the log. */
+const NO_DURATION = 'the timeout in the query is no duration';
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /** Why a request goes nowhere, wherever it wants to go. Strict: what two parsers could read differently is refused. */
@@ -84,7 +86,7 @@ export function routeOf(line: RequestLine, allowedOrigins: readonly string[] = [
   const [plainPath = path] = path.split('?', 1);
   const isLong = isLongRunning(info, path);
   const timeoutMs = isLong ? undefined : requestTimeoutMs(path);
-  if (typeof timeoutMs === 'string') return new TunnelError('bad_request', timeoutMs);
+  if (typeof timeoutMs === 'string') return new TunnelError('bad_request', timeoutMs, { logged: NO_DURATION });
   return { tunnel, path, plainPath, info, isLongRunning: isLong, timeoutMs };
 }
 

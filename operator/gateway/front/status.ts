@@ -1,3 +1,4 @@
+import { type Trace, traceLines } from '../../../process/trace.ts';
 import type { RawHeaders } from '../../../tunnel/wire/head.ts';
 import { rowOf } from './fault.ts';
 import type { TunnelError } from './tunnel-error.ts';
@@ -16,9 +17,9 @@ export interface ErrorAnswer {
 }
 
 /** What a client is told about an error, before any head was sent. `tunnel`: the one that the Status names, if any. */
-export function errorAnswer(error: TunnelError, traceId: string, tunnel: string | undefined): ErrorAnswer {
+export function errorAnswer(error: TunnelError, trace: Trace, tunnel: string | undefined): ErrorAnswer {
   const { status, isLast = false } = rowOf(error.kind);
-  const told = statusBody(error, traceId, tunnel);
+  const told = statusBody(error, trace.id, tunnel);
   const body = error.isText ? `${told.message}\n` : `${JSON.stringify(told)}\n`;
   const { retryAfterSeconds } = told.details;
   const headers = [
@@ -27,8 +28,7 @@ export function errorAnswer(error: TunnelError, traceId: string, tunnel: string 
     'content-length',
     String(Buffer.byteLength(body)),
     ...NO_SNIFFING,
-    'x-trace-id',
-    traceId,
+    ...traceLines(trace),
     ...(retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)]),
     ...(isReadRaw(error) && !error.isText ? ['warning', warningOf(error)] : []),
   ];

@@ -5,6 +5,10 @@ export interface TunnelErrorFacts {
   readonly tunnel?: string | undefined;
   /** Below /clusters/<tunnel>, without the query. */
   readonly path?: string | undefined;
+  /** Name of who asked, if he is known. */
+  readonly user?: string | undefined;
+  /** Instead of the message, in the log: without what only the client may see. */
+  readonly logged?: string;
   /** The StreamError or the hub's error underneath. */
   readonly cause?: unknown;
   /** Instead of the row's. */
@@ -29,6 +33,9 @@ export class TunnelError extends Error {
   readonly hop: Hop;
   readonly tunnel: string | undefined;
   readonly path: string | undefined;
+  readonly user: string | undefined;
+  /** The message as it goes to the log. */
+  readonly logged: string;
   /** Whether sending the request again cannot execute it twice: it certainly never ran, or it is a read. Not whether it helps. */
   readonly retryable: boolean;
   /** Whole seconds; undefined: what the table says. */
@@ -45,6 +52,8 @@ export class TunnelError extends Error {
     this.hop = facts.hop ?? hop;
     this.tunnel = facts.tunnel;
     this.path = facts.path;
+    this.user = facts.user;
+    this.logged = facts.logged ?? message;
     this.retryable = facts.retryable ?? retryable;
     this.retryAfterSeconds = facts.retryAfterSeconds;
     this.isText = facts.isText ?? false;
@@ -52,8 +61,8 @@ export class TunnelError extends Error {
 }
 
 /** In the words of the API server, for who may know that there is no such tunnel. */
-export function noSuchTunnel(tunnel: string, path: string): TunnelError {
-  return new TunnelError('not_found', `clustertunnels.clustertunnel.io "${tunnel}" not found`, { tunnel, path });
+export function noSuchTunnel(facts: TunnelErrorFacts & { readonly tunnel: string }): TunnelError {
+  return new TunnelError('not_found', `clustertunnels.clustertunnel.io "${facts.tunnel}" not found`, facts);
 }
 
 /** What everybody is told who comes to a draining gateway, or waits in it. */
@@ -65,7 +74,7 @@ export function leaving(facts: TunnelErrorFacts = {}): TunnelError {
  * A 403. On discovery paths it is plain text: client-go reads discovery raw and shows a Status as "unknown", a text as it is.
  * Source: client-go rest.Result.Raw and newUnstructuredResponseError; docs/decisions/0001.
  */
-export function refusal(message: string, facts: { readonly tunnel: string; readonly path: string }): TunnelError {
+export function refusal(message: string, facts: TunnelErrorFacts & { readonly path: string }): TunnelError {
   return new TunnelError('forbidden', message, { ...facts, isText: DISCOVERY_PATH.test(facts.path) });
 }
 

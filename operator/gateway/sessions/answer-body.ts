@@ -34,7 +34,7 @@ export function answerBody(method: string, status: number, headers: RawHeaders):
 const ORIGIN_WIDE =
   /^(set-cookie2?|access-control-.*|strict-transport-security|public-key-pins.*|nel|report-to|reporting-endpoints|.*-report-only|clear-site-data|alt-svc|refresh|service-worker-allowed|www-authenticate)$/;
 /** Ours to say. */
-const REPLACED: ReadonlySet<string> = new Set(['x-trace-id', 'x-content-type-options']);
+const REPLACED: ReadonlySet<string> = new Set(['x-trace-id', 'traceparent', 'tracestate', 'x-content-type-options']);
 
 /** Whether a target's header may reach a client. Lower-case name. */
 function isForClients(name: string): boolean {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../process/clock.ts';
+import type { Trace } from '../../../process/trace.ts';
 import type { StreamError } from '../../../tunnel/errors.ts';
 import type { ClientRequest, ClientResponse } from '../front/answer.ts';
 import type { TunnelError } from '../front/tunnel-error.ts';
@@ -10,7 +11,7 @@ export interface ExchangeOptions {
   readonly response: ClientResponse;
   readonly method: string;
   readonly sent: Sent;
-  readonly traceId: string;
+  readonly trace: Trace;
   readonly isWatch: boolean;
   readonly hasBody: boolean;
   readonly clock: Clock;

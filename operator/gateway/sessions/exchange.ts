@@ -1,4 +1,5 @@
 import { describeError } from '../../../process/redact.ts';
+import { traceLines } from '../../../process/trace.ts';
 import type { StreamError } from '../../../tunnel/errors.ts';
 import { redirectedBelow, redirectTrouble } from '../../../tunnel/redirect.ts';
 import { crossing, headerTrouble } from '../../../tunnel/request-headers.ts';
@@ -123,7 +124,7 @@ export class Exchange {
   }
 
   #head(head: ResponseHead): void {
-    const { response, method, traceId, sent, clock } = this.#options;
+    const { response, method, trace, sent, clock } = this.#options;
     const { status } = head;
     if (status < 200 || this.#isDone) return;
     if (this.#status !== undefined) return this.#broken('a second head');
@@ -134,7 +135,7 @@ export class Exchange {
     this.#status = status;
     this.#headMs = clock.nowMs();
     this.#body = answerBody(method, status, headers);
-    writeHead(response, status, [...answerHeaders(status, headers), ...viaOf(sent), 'x-trace-id', traceId]);
+    writeHead(response, status, [...answerHeaders(status, headers), ...viaOf(sent), ...traceLines(trace)]);
     // A head alone must not wait for its body (watches); with DATA in the same message it goes out in one write.
     queueMicrotask(() => {
       if (this.#bytesOut === 0 && !this.#isDone && !response.destroyed) flushHead(response);

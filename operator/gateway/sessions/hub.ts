@@ -6,7 +6,7 @@ import type { AgentKey } from '../../../crds/agent-token.ts';
 import { parseHealthReport } from '../../../crds/health-report.ts';
 import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
-import { newTraceId } from '../../../process/trace.ts';
+import { newTrace, traceFields } from '../../../process/trace.ts';
 import { VERSION } from '../../../process/version.ts';
 import { GatewaySession } from '../../../tunnel/session/gateway-session.ts';
 import type { SessionEnd } from '../../../tunnel/session/session.ts';
@@ -17,6 +17,7 @@ import type { Hello, Previous } from '../../../tunnel/wire/documents.ts';
 import { errorFields } from '../front/audit.ts';
 import { refuseUpgrade } from '../front/refuse-upgrade.ts';
 import { TunnelError } from '../front/tunnel-error.ts';
+import type { GatewayMeter } from '../meter.ts';
 import { type AdmittedAgent, admitAgent, tunnelOf } from './admit-agent.ts';
 import type { FindAgentKey } from './agent-token.ts';
 import type { BudgetShares } from './budget-shares.ts';
@@ -33,6 +34,7 @@ export interface HubOptions {
   readonly findKey: FindAgentKey;
   readonly unsettled: Unsettled;
   readonly budgets: BudgetShares;
+  readonly meter: Pick<GatewayMeter, 'sessionEnded'>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly replicaId: string;
@@ -47,6 +49,7 @@ export class Hub {
   readonly #server = new WebSocketServer({ ...WEBSOCKET_OPTIONS, noServer: true, handleProtocols: () => SUBPROTOCOL });
   #greeting = 0;
   #isDraining = false;
+  #endedStarvedMs = 0;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -57,20 +60,26 @@ export class Hub {
     return this.#greeting;
   }
 
+  /** How long streams had bytes and no credit, over all sessions there were. */
+  get starvedMs(): number {
+    const links = this.#options.registry.all();
+    return links.reduce((sum, { session }) => sum + session.session.writer.starvedMs, this.#endedStarvedMs);
+  }
+
   /** Handles an upgrade on the agents' path. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const admitted = this.#admit(request);
     if (admitted instanceof TunnelError) {
       const { clock, log } = this.#options;
-      const traceId = newTraceId();
+      const trace = newTrace();
       log.warn('agent refused', {
-        trace_id: traceId,
+        ...traceFields(trace),
         tunnel: admitted.tunnel,
         ...errorFields(admitted),
         reason: admitted.message,
         address: request.socket.remoteAddress,
       });
-      return refuseUpgrade(socket, admitted, { clock, traceId });
+      return refuseUpgrade(socket, admitted, { clock, trace });
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) =>
       this.#open(webSocket, admitted.key, admitted.tunnel),
@@ -128,9 +137,10 @@ export class Hub {
   }
 
   #open(webSocket: WebSocket, key: AgentKey, tunnel: TunnelView): void {
-    const { budgets, clock, random, replicaId, log } = this.#options;
+    const { budgets, clock, random, replicaId, meter, log } = this.#options;
     this.#greeting += 1;
     let link: AgentLink | undefined;
+    let greetedMs = 0;
     const session: GatewaySession = new GatewaySession({
       transport: websocketTransport(webSocket),
       clock,
@@ -143,6 +153,7 @@ export class Hub {
       events: {
         onReady: (hello) => {
           this.#greeting -= 1;
+          greetedMs = clock.nowMs();
           link = linkOf(session, hello, key);
           this.#connected(link, key, hello.previous);
         },
@@ -155,6 +166,7 @@ export class Hub {
         onEnd: (end) => {
           budgets.leave(key.tunnel);
           if (link === undefined) this.#greeting -= 1;
+          else meter.sessionEnded(end.code, clock.nowMs() - greetedMs);
           this.#ended(session, link, key, end);
         },
       },
@@ -193,6 +205,7 @@ export class Hub {
     log.info('session closed', { tunnel: key.tunnel, session: session.id, reason: end.reason });
     if (link === undefined) return;
     registry.remove(link, end);
+    this.#endedStarvedMs += session.session.writer.starvedMs;
     onRoom(key.tunnel);
   }
 

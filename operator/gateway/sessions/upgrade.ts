@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../process/clock.ts';
 import { describeError } from '../../../process/redact.ts';
+import type { Trace } from '../../../process/trace.ts';
 import type { StreamError } from '../../../tunnel/errors.ts';
 import { redirectTrouble } from '../../../tunnel/redirect.ts';
 import { headerOf, headerTrouble } from '../../../tunnel/request-headers.ts';
@@ -30,7 +31,7 @@ export interface UpgradeOptions {
   /** websocket or SPDY/3.1. */
   readonly protocol: string;
   readonly sent: Sent;
-  readonly traceId: string;
+  readonly trace: Trace;
   readonly clock: Clock;
   /** Nothing was sent to the client yet: answer with this. */
   readonly onError: (error: TunnelError) => void;
@@ -120,9 +121,9 @@ export class Upgrade {
   }
 
   #switch(headers: RawHeaders): void {
-    const { socket, protocol, traceId } = this.#options;
+    const { socket, protocol, trace } = this.#options;
     this.#body = RAW;
-    const own = ['Upgrade', protocol, 'Connection', 'Upgrade', 'X-Trace-ID', traceId];
+    const own = ['Upgrade', protocol, 'Connection', 'Upgrade', 'X-Trace-ID', trace.id, 'traceparent', trace.parent];
     this.#sendHead(SWITCHING_PROTOCOLS, [...answerHeaders(SWITCHING_PROTOCOLS, headers), ...own]);
     socket.allowHalfOpen = true;
     socket.on('end', () => this.#clientEnded());
@@ -134,11 +135,11 @@ export class Upgrade {
 
   /** No upgrade: what the client still sends is for nobody. */
   #answer(status: number, headers: RawHeaders): void {
-    const { socket, method, traceId } = this.#options;
+    const { socket, method, trace } = this.#options;
     this.#body = answerBody(method, status, headers);
     this.#isChunked = this.#body.isSent && headerOf(headers, 'content-length') === undefined;
     const framing = this.#isChunked ? ['Transfer-Encoding', 'chunked'] : [];
-    const own = [...framing, 'Connection', 'close', 'X-Trace-ID', traceId];
+    const own = [...framing, 'Connection', 'close', 'X-Trace-ID', trace.id, 'traceparent', trace.parent];
     this.#sendHead(status, [...answerHeaders(status, headers), ...own]);
     socket.resume();
     this.#stream?.end();

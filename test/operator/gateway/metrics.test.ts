@@ -4,11 +4,15 @@ import type { CircuitSample } from '../../../operator/gateway/admission/breaker.
 import { registerHealthMetrics } from '../../../operator/gateway/health/metrics.ts';
 import type { HealthSample } from '../../../operator/gateway/health/samples.ts';
 import {
+  gatewayMeter,
   refusalCounter,
   registerCacheMetrics,
   registerCircuitMetrics,
   registerFallbackMetrics,
+  registerQueueDepth,
 } from '../../../operator/gateway/metrics.ts';
+import { requestInfo } from '../../../tunnel/request-info.ts';
+import { ErrorCode } from '../../../tunnel/wire/codes.ts';
 
 describe('operator/gateway/metrics', () => {
   it('counts what the gateway answers itself, by cause code', async () => {
@@ -77,6 +81,70 @@ describe('operator/gateway/metrics', () => {
       expect(text).to.contain('clustertunnel_fallback_requests_total{tunnel="c1",result="answered"} 2');
       expect(text).to.contain('clustertunnel_fallback_requests_total{tunnel="c1",result="refused"} 3');
     }
+  });
+
+  it('tells how many wait for each tunnel, and of tunnels that are gone nothing', async () => {
+    let waiting = new Map([
+      ['c1', 7],
+      ['c2', 0],
+    ]);
+    const registry = new Registry();
+    registerQueueDepth(registry, () => waiting);
+    expect(await registry.metrics())
+      .to.contain('clustertunnel_queue_depth{tunnel="c1"} 7')
+      .and.contain('clustertunnel_queue_depth{tunnel="c2"} 0');
+    waiting = new Map([['c2', 1]]);
+    expect(await registry.metrics())
+      .to.contain('clustertunnel_queue_depth{tunnel="c2"} 1')
+      .and.not.contain('c1');
+  });
+
+  it('measures how long requests waited, by tunnel, and forgets tunnels that are gone', async () => {
+    const registry = new Registry();
+    let tunnels = ['c1', 'c2'];
+    const meter = gatewayMeter(registry, () => tunnels);
+    meter.waited('c1', 200);
+    meter.waited('c1', 20_000);
+    meter.waited('c2', 1);
+    const text = await registry.metrics();
+    expect(text).to.contain('clustertunnel_queue_wait_seconds_bucket{le="0.5",tunnel="c1"} 1');
+    expect(text).to.contain('clustertunnel_queue_wait_seconds_count{tunnel="c1"} 2');
+    expect(text).to.contain('clustertunnel_queue_wait_seconds_sum{tunnel="c1"} 20.2');
+    tunnels = ['c2'];
+    expect(await registry.metrics())
+      .to.contain('tunnel="c2"')
+      .and.not.contain('tunnel="c1"');
+  });
+
+  it('measures requests by verb and path pattern in the buckets of the seed, long-running ones apart', async () => {
+    const registry = new Registry();
+    const meter = gatewayMeter(registry, () => []);
+    const ended = (path: string, isLongRunning: boolean, durationMs: number) =>
+      meter.requestEnded({ info: requestInfo('GET', path), path, isLongRunning, status: 200, durationMs });
+    ended('/api/v1/pods', false, 60);
+    ended('/api/v1/namespaces/a/pods/b/log', true, 90_000);
+    const text = await registry.metrics();
+    const buckets = [
+      ...text.matchAll(/^clustertunnel_request_duration_seconds_bucket\{le="(.+?)".*pattern="pods"\} (\d)$/gm),
+    ];
+    expect(buckets.map(([, le, count]) => `${le} ${count}`)).to.deep.equal([
+      ...['0.01 0', '0.05 0', '0.1 1', '0.5 1', '1 1', '2.5 1', '5 1', '10 1', '+Inf 1'],
+    ]);
+    expect(text).to.contain(
+      'clustertunnel_long_request_duration_seconds_bucket{le="300",verb="get",pattern="pods/log"} 1',
+    );
+    expect(text).to.not.contain('clustertunnel_request_duration_seconds_count{verb="get",pattern="pods/log"}');
+  });
+
+  it('measures how long sessions lived, by why they ended, in words of our own', async () => {
+    const registry = new Registry();
+    const meter = gatewayMeter(registry, () => []);
+    meter.sessionEnded(ErrorCode.Silent, 61_000);
+    meter.sessionEnded(9_999, 1_000);
+    const text = await registry.metrics();
+    expect(text).to.contain('clustertunnel_session_duration_seconds_bucket{le="600",reason="SILENT"} 1');
+    expect(text).to.contain('clustertunnel_session_duration_seconds_bucket{le="60",reason="SILENT"} 0');
+    expect(text).to.contain('clustertunnel_session_duration_seconds_count{reason="other"} 1');
   });
 
   it('tells what is remembered of all tunnels, and where answers came from', async () => {

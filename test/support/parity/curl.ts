@@ -30,7 +30,7 @@ export interface CurlAnswer extends KubectlResult {
 }
 
 /** Of this connection or this moment, and the gateway's own. */
-const UNCOMPARED = ['date', 'connection', 'keep-alive', 'x-trace-id', 'x-content-type-options', 'age'];
+const UNCOMPARED = ['date', 'connection', 'keep-alive', 'x-trace-id', 'traceparent', 'x-content-type-options', 'age'];
 
 /** The system's curl, one way, over one version of HTTP. */
 export async function curl(clients: ClientsLab, way: Way, version: HttpVersion, step: CurlStep): Promise<CurlAnswer> {

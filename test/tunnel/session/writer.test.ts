@@ -8,7 +8,7 @@ import { ErrorCode, FrameType } from '../../../tunnel/wire/codes.ts';
 import { decodeMessage } from '../../../tunnel/wire/decode.ts';
 import { encode } from '../../../tunnel/wire/encode.ts';
 import type { Frame } from '../../../tunnel/wire/frame.ts';
-import { MAX_MESSAGE_BYTES } from '../../../tunnel/wire/limits.ts';
+import { INITIAL_WINDOW_BYTES, MAX_MESSAGE_BYTES } from '../../../tunnel/wire/limits.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { turn } from '../../support/transport-pair.ts';
 
@@ -276,5 +276,74 @@ describe('tunnel/session/writer', () => {
     writer.lastWords();
     expect(pipe.frames.at(-1)?.type).to.equal(FrameType.Ping);
     expect(outbox.queuedBytes).to.equal(queued);
+  });
+
+  describe('notes how long bytes had no credit', () => {
+    const starving = async () => {
+      const { clock, pipe, writer } = writing();
+      const outbox = new Outbox(
+        1,
+        () => 64 * 1024,
+        () => {},
+      );
+      const push = async (bytes: number) => {
+        outbox.pushData(new Uint8Array(bytes));
+        writer.wake(outbox);
+        await turn();
+        pipe.take();
+      };
+      const credit = async (bytes: number) => {
+        writer.credited(outbox, bytes);
+        await turn();
+        pipe.take();
+      };
+      return { clock, writer, outbox, push, credit };
+    };
+
+    it('from the last byte that had some to the next credit', async () => {
+      const { clock, writer, push, credit } = await starving();
+      await push(INITIAL_WINDOW_BYTES + 100);
+      clock.advance(3_000);
+      await push(100);
+      clock.advance(1_000);
+      await credit(1);
+      expect(writer.starvedMs).to.equal(4_000);
+      clock.advance(500);
+      await credit(10_000);
+      expect(writer.starvedMs).to.equal(4_500);
+      clock.advance(9_000);
+      await credit(10_000);
+      expect(writer.starvedMs, 'while nothing was left').to.equal(4_500);
+    });
+
+    it('from when bytes came, where there were none and no credit', async () => {
+      const { clock, writer, push, credit } = await starving();
+      await push(INITIAL_WINDOW_BYTES);
+      clock.advance(60_000);
+      await push(1);
+      clock.advance(250);
+      await push(1);
+      await credit(5);
+      expect(writer.starvedMs).to.equal(250);
+    });
+
+    it('up to the end of the stream that never got any, once', async () => {
+      const { clock, writer, outbox, push } = await starving();
+      await push(INITIAL_WINDOW_BYTES + 1);
+      clock.advance(10_000);
+      outbox.clear();
+      writer.remove(1, outbox);
+      expect(writer.starvedMs).to.equal(10_000);
+    });
+
+    it('not of bytes that wait for the connection only', async () => {
+      const { clock, writer } = writing();
+      const outbox = body(writer, 1, 1_000_000);
+      await turn();
+      clock.advance(10_000);
+      writer.credited(outbox, 1);
+      writer.remove(1, outbox);
+      expect(writer.starvedMs).to.equal(0);
+    });
   });
 });

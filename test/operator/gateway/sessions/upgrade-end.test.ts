@@ -1,6 +1,7 @@
 import { Duplex } from 'node:stream';
 import { expect } from 'chai';
 import { Upgrade } from '../../../../operator/gateway/sessions/upgrade.ts';
+import { newTrace } from '../../../../process/trace.ts';
 import type { Stream, StreamEvents } from '../../../../tunnel/session/stream.ts';
 import type { RawHeaders } from '../../../../tunnel/wire/head.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
@@ -23,7 +24,7 @@ describe('operator/gateway/sessions/upgrade: a client that does not take the end
       method: 'GET',
       protocol: 'websocket',
       sent: { tunnel: 'c1', path: '/', isRead: false },
-      traceId: 't',
+      trace: newTrace(),
       clock,
       onError: () => told.push('error'),
       onDone: ({ error }) => told.push(`done ${String(error ?? 'whole')}`),

@@ -10,6 +10,7 @@ import {
   type Served,
 } from '../../../support/gateway-fixture.ts';
 import { turns, until } from '../../../support/turns.ts';
+import { untraced } from '../../../support/untraced.ts';
 
 /** Joined tests: a machine that is busy elsewhere must not fail them. */
 const BUSY_MACHINE_MS = 15_000;
@@ -63,7 +64,7 @@ describe('operator/gateway/sessions/upgrade', function () {
   afterEach(async () => {
     try {
       await until(() => fixture.isQuiet);
-      expect(lines.filter(({ message }) => message === 'request failed')).to.deep.equal([]);
+      expect(lines.filter(({ fields }) => fields['code'] === 'internal')).to.deep.equal([]);
     } finally {
       await fixture.stop();
     }
@@ -111,7 +112,7 @@ describe('operator/gateway/sessions/upgrade', function () {
         const { head } = await agent.request();
         expect(head).to.include({ method, path: EXEC.slice('/clusters/c1'.length), deadlineMs: 0 });
         expect(head).to.include({ isUpgrade: true, isLongRunning: true });
-        expect(head.headers).to.deep.equal([
+        expect(untraced(head.headers)).to.deep.equal([
           'Host',
           'g',
           'Content-Length',
@@ -142,7 +143,7 @@ describe('operator/gateway/sessions/upgrade', function () {
       expect(await raw.said('200')).to.match(/^HTTP\/1\.1 200 /);
       const { head } = await agent.request();
       expect(head.isUpgrade).to.equal(false);
-      expect(head.headers).to.deep.equal(['Host', 'g']);
+      expect(untraced(head.headers)).to.deep.equal(['Host', 'g']);
       raw.reset();
     });
   });
@@ -152,12 +153,13 @@ describe('operator/gateway/sessions/upgrade', function () {
       const { raw, served, head } = await switched();
       const [statusLine, ...rest] = head.trimEnd().split('\r\n');
       expect(statusLine).to.equal('HTTP/1.1 101 Switching Protocols');
-      expect(rest.slice(0, -1)).to.deep.equal([
+      expect(rest.slice(0, -2)).to.deep.equal([
         'Sec-WebSocket-Accept: yes',
         'Upgrade: websocket',
         'Connection: Upgrade',
       ]);
-      expect(rest.at(-1)).to.match(/^X-Trace-ID: [0-9a-f]{32}$/);
+      const [, traceId] = /^X-Trace-ID: ([0-9a-f]{32})$/.exec(rest.at(-2) ?? '') ?? [];
+      expect(rest.at(-1)).to.match(new RegExp(`^traceparent: 00-${traceId}-[0-9a-f]{16}-00$`));
       served.stream.end();
       raw.socket.end();
     });
@@ -434,7 +436,7 @@ describe('operator/gateway/sessions/upgrade', function () {
         const answer = statusIn(await text);
         expect(answer).to.include({ status, cause, retryAfter });
         expect(answer.told.details.name).to.equal('c1');
-        expect(audit()[0]).to.include({ isUpgrade: true, status: undefined, code: cause });
+        expect(audit()[0]).to.include({ isUpgrade: true, status, code: cause });
       });
     }
 
@@ -483,7 +485,7 @@ describe('operator/gateway/sessions/upgrade', function () {
       const text = await told(asking());
       expect(statusIn(text)).to.include({ status: 500, cause: 'internal' });
       expect(text).to.not.contain('secret');
-      expect(lines.splice(0).some(({ message }) => message === 'request failed')).to.equal(true);
+      expect(lines.splice(0).some(({ fields }) => fields['code'] === 'internal')).to.equal(true);
     });
 
     it('answers 429 and goes when the gateway leaves', async () => {
@@ -582,7 +584,9 @@ describe('operator/gateway/sessions/upgrade', function () {
       const text = await told(asking({ lines: 'X-Trace-ID: mine\r\n' }) + asking());
       const { status, headers, body } = answerIn(text);
       expect({ status, body }).to.deep.equal({ status: 403, body: 'nope' });
-      expect(Object.fromEntries(headers)).to.deep.equal({
+      const { traceparent, ...others } = Object.fromEntries(headers);
+      expect(traceparent).to.match(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+      expect(others).to.deep.equal({
         'Content-Type': 'application/json',
         'Content-Length': '4',
         Connection: 'close',
