@@ -136,7 +136,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     port: server.port,
     facts: (tunnel) => {
       const of = { circuit: breaker.facts(tunnel), way: ways.facts(tunnel), fallback: fallbacks.facts(tunnel) };
-      return { ...registry.facts(tunnel), ...of };
+      const known = Object.entries(of).filter(([, fact]) => fact !== undefined);
+      return { ...registry.facts(tunnel), ...Object.fromEntries(known) };
     },
     counts,
     waiting: () => waitingFor(tunnels, admission),

@@ -9,6 +9,7 @@ import type { TunnelView } from '../../operator/gateway/sessions/tunnels.ts';
 import { createLogger } from '../../process/log.ts';
 import { type Ask, SETTINGS, whole } from '../support/gateway-fixture.ts';
 import { until } from '../support/turns.ts';
+import { untraced } from '../support/untraced.ts';
 import { BrokenPath } from './broken-path.ts';
 import { ALICE, EXEC, identityIn, nextText, pour, upgradeRequest } from './whole-path.ts';
 
@@ -82,7 +83,8 @@ describe('tunnel-path/fallback', function () {
     const [through, directly] = path.upstream.received;
     expect(directly?.url).to.equal(through?.url);
     expect(identityIn(directly?.rawHeaders ?? [])).to.deep.equal(DIRECTLY);
-    const withoutToken = (lines: readonly string[] = []) => lines.filter((text) => !text.startsWith('Bearer '));
+    const withoutToken = (lines: readonly string[] = []) =>
+      untraced(lines).filter((text) => !text.startsWith('Bearer '));
     expect(withoutToken(directly?.rawHeaders)).to.deep.equal(withoutToken(through?.rawHeaders));
   });
 
