@@ -12,7 +12,7 @@ export interface Kept {
 /** What a chunk or an entry costs beside its bytes, about. */
 export const OVERHEAD_BYTES = 256;
 /** Headers of a body, which do not go with 304 (RFC 9110 §15.4.5). */
-const OF_BODY = /^(content-.*|last-modified)$/;
+const OF_BODY = /^(content-.*|last-modified|accept-ranges)$/;
 
 /** How many bytes count for it. */
 export function weightOf({ headers, chunks }: Pick<Kept, 'headers' | 'chunks'>): number {
