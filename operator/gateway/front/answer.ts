@@ -1,5 +1,5 @@
 import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { constants, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Stream } from 'node:http2';
+import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { Clock } from '../../../process/clock.ts';
 import { type Trace, traceLines } from '../../../process/trace.ts';
 import { headerOf } from '../../../tunnel/request-headers.ts';
@@ -14,8 +14,6 @@ export type ClientResponse = ServerResponse | Http2ServerResponse;
 
 /** As long as nginx waits for more of a body that it drops (lingering_timeout). */
 const DISCARD_MS = 5_000;
-/** How often it is looked whether the end of an answer has gone, besides whenever some of the body comes. */
-const ANSWERED_LOOK_MS = 50;
 /**
  * Repeated fields that clients read line by line. All others are joined, as RFC 9110 §5.3 allows: Node throws at a second
  * line of many fields.
@@ -143,32 +141,13 @@ export function discardBody(request: ClientRequest, response: ClientResponse, cl
   if (!(response instanceof ServerResponse)) {
     const { stream } = response;
     if (stream.endAfterHeaders) return;
-    stream.once('finish', () => resetWhenAnswered(request, stream, clock));
+    // A turn later: Node drops a NO_ERROR that overtakes the end of the answer.
+    stream.once('finish', () => setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR)));
     return;
   }
   const cancel = clock.after(DISCARD_MS, () => request.socket.destroy());
   request.once('end', cancel);
   request.once('close', cancel);
-}
-
-/**
- * NO_ERROR once the end of the answer is out (RFC 9113 §8.1). Node drops one that overtakes it, and its 'finish' only says that
- * the end was handed over: until it has gone the body is read on.
- */
-function resetWhenAnswered(request: ClientRequest, stream: ServerHttp2Stream, clock: Clock): void {
-  let cancel = () => {};
-  const look = () => {
-    cancel();
-    if (!stream.destroyed && stream.state.localClose !== 1) {
-      cancel = clock.after(ANSWERED_LOOK_MS, look);
-      return;
-    }
-    request.off('data', look);
-    setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
-  };
-  request.on('data', look);
-  stream.once('close', () => cancel());
-  look();
 }
 
 /** Names to values, lower-case, repeated names joined or as lists: what HTTP/2 through Node needs. */
