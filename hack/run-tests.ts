@@ -6,7 +6,7 @@ import { findNodeTools } from './lab/kubelet-node/prerequisites.ts';
 
 /**
  * Runs the unit tests, then the rules of the wire against live peers and mutants, then the integration tests on a real control plane,
- * and closes with the true counts:
+ * and closes with every failure once more (of a long log often only the end is kept) and the true counts:
  * `N passed, N failed[, N skipped]` alone on the last line, or with --json `{"passed":N,"failed":N,"skipped":N}`.
  * `--e2e` runs the tests on real nodes instead, which need root. Exit 1 on any failure, on a run without tests,
  * and in CI on any skip.
@@ -34,6 +34,9 @@ const { values, positionals } = parseArgs({
 
 /** A test process that does not end by itself after its last test has left something open. */
 const LEAVE_MS = 60_000;
+/** Failures that are printed again before the counts, and lines of each. */
+const FAILURES_AT_END = 20;
+const LINES_A_FAILURE = 12;
 
 const SUITES = {
   unit: ['--config', '.mocharc.json'],
@@ -47,6 +50,7 @@ const named = suites.filter((suite) => values[suite]);
 const chosen = named.length > 0 ? named : suites.filter((suite) => suite !== 'e2e');
 
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+const failures: string[] = [];
 let isBroken = false;
 for (const suite of chosen) {
   process.stdout.write(`\n${suite} tests\n`);
@@ -62,6 +66,9 @@ const isCi = process.env['CI'] === 'true';
 const isShort = total.passed + total.skipped === 0 || (isCi && total.skipped > 0);
 if (isCi && total.skipped > 0)
   process.stdout.write('\nIn CI a skipped test is a failure: everything it needs can be had here.\n');
+if (failures.length > 0) process.stdout.write(`\nFailed:\n${failures.slice(0, FAILURES_AT_END).join('\n')}\n`);
+if (failures.length > FAILURES_AT_END)
+  process.stdout.write(`    … and ${failures.length - FAILURES_AT_END} more, further up\n`);
 process.stdout.write(`\n${values.json ? JSON.stringify(total) : sentence(total)}\n`);
 process.exitCode = isBroken || isShort || total.failed > 0 ? 1 : 0;
 
@@ -133,6 +140,8 @@ function report([event, details]: Line, counts: Counts): void {
   }
   if (event === 'fail') {
     counts.failed += 1;
-    process.stdout.write(`    ✗ ${title}\n${String(details['error']).replace(/^/gm, '        ')}\n`);
+    const failure = `    ✗ ${title}\n${String(details['error']).replace(/^/gm, '        ')}\n`;
+    failures.push(failure.split('\n', LINES_A_FAILURE).join('\n').trimEnd());
+    process.stdout.write(failure);
   }
 }

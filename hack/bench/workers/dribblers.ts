@@ -7,7 +7,7 @@ import { serve } from '../../load/serve.ts';
 
 /** In which a socket is moved on: every one has its turn once a second. */
 const STEP_MS = 10;
-const STEPS = 100;
+const STEPS = 1_000 / STEP_MS;
 /** New connections, until there are enough, and for those that the gateway cut. */
 const CONNECTS_PER_STEP = 5;
 
