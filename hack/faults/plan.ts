@@ -5,15 +5,17 @@ import type { UpstreamStart } from '../load/workers/upstream.ts';
 
 /** Requests end in time for whoever takes a late answer for none. */
 const REQUEST = '20s';
+/** Hundreds of lost sessions open every circuit again and again: they close soon, so that requests are there to be hit. */
+const circuitBreaker = { openDuration: '1s', maxOpenDuration: '2s' };
 /**
  * One gives up at once on an agent that is away, so that promises are made and taken up; one has few workers, so that
  * requests wait for them; one has two agents, so that what one certainly did not run goes to the other.
  */
 const SPECS = {
-  hasty: { timeouts: { request: REQUEST, disconnectGrace: '50ms' } },
-  small: { timeouts: { request: REQUEST }, limits: { maxConcurrentRequests: 4 } },
-  paired: { timeouts: { request: REQUEST } },
-  usual: { timeouts: { request: REQUEST } },
+  hasty: { circuitBreaker, timeouts: { request: REQUEST, disconnectGrace: '50ms' } },
+  small: { circuitBreaker, timeouts: { request: REQUEST }, limits: { maxConcurrentRequests: 4 } },
+  paired: { circuitBreaker, timeouts: { request: REQUEST } },
+  usual: { circuitBreaker, timeouts: { request: REQUEST } },
 } as const;
 
 type Tunnel = keyof typeof SPECS;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type AgentSettings, agentSettings } from '../../crds/agent-settings.ts';
 import { type AgentKey, mintAgentToken } from '../../crds/agent-token.ts';
+import { type CircuitBreakerSettings, circuitBreakerSettings } from '../../crds/circuit-breaker.ts';
 import { validateSpec } from '../../crds/validate.ts';
 import { issueAuthority, issueServing, type KeyPair } from '../../operator/gateway/front/certificates.ts';
 
@@ -14,6 +15,7 @@ export interface PlannedTunnel {
   readonly name: string;
   readonly uid: string;
   readonly settings: AgentSettings;
+  readonly circuitBreaker: CircuitBreakerSettings;
   readonly key: AgentKey;
 }
 
@@ -34,13 +36,16 @@ export async function planGateway(specs: Readonly<Record<string, object>>): Prom
     const { token, keyId, sha256 } = mintAgentToken(randomBytes);
     tokens.set(name, token);
     const key = { keyId, sha256, createdAt: new Date().toISOString(), tunnel: name, tunnelUid: uid };
-    return { name, uid, key, settings: settingsOf(spec, uid) };
+    return { name, uid, key, ...settingsOf(spec, uid) };
   });
   return { plan: { certificate, tunnels }, ca: authority.cert, tokens };
 }
 
-function settingsOf(spec: object, uid: string): AgentSettings {
+function settingsOf(spec: object, uid: string): Pick<PlannedTunnel, 'settings' | 'circuitBreaker'> {
   const checked = validateSpec(spec);
   if ('errors' in checked) throw new RangeError(checked.errors.join('; '));
-  return agentSettings(checked.spec, { uid, generation: 1 });
+  return {
+    settings: agentSettings(checked.spec, { uid, generation: 1 }),
+    circuitBreaker: circuitBreakerSettings(checked.spec),
+  };
 }

@@ -1,5 +1,4 @@
 import { DEFAULT_CACHE } from '../../../crds/cache.ts';
-import { DEFAULT_CIRCUIT_BREAKER } from '../../../crds/circuit-breaker.ts';
 import { type Gateway, startGateway } from '../../../operator/gateway/gateway.ts';
 import type { TunnelView } from '../../../operator/gateway/sessions/tunnels.ts';
 import { systemClock } from '../../../process/clock.ts';
@@ -27,9 +26,8 @@ const methods = {
   /** Resolves with its port. */
   async start({ plan, port = 0, isRestart = false }: Start): Promise<number> {
     const views = new Map<string, TunnelView>();
-    for (const { name, uid, settings } of plan.tunnels) {
+    for (const { name, uid, settings, circuitBreaker } of plan.tunnels) {
       const state = { isDeleting: false, isSuspended: false, predatesGateway: isRestart };
-      const circuitBreaker = DEFAULT_CIRCUIT_BREAKER;
       views.set(name, { name, uid, settings, circuitBreaker, cache: DEFAULT_CACHE, ...state });
     }
     const keys = new Map(plan.tunnels.map(({ key }) => [key.keyId, key]));
