@@ -176,7 +176,9 @@ describePlayed('live limits', {}, (target) => {
   });
 
   it('beyond its streams a session takes no more, though the watches run on', async () => {
-    await edit({ limits: { rateLimit: { requestsPerSecond: 500, burst: 500 }, maxStreamsPerSession: 5 } });
+    const rateLimit = { requestsPerSecond: 500, burst: 500 };
+    // 200 watches take more than the buffers that they were left with: nobody else had room.
+    await edit({ limits: { rateLimit, maxBufferBytes: '32Mi', maxStreamsPerSession: 5 } });
     expect((await refusal('stream_limit')).headers['retry-after']).to.equal('1');
     await edit({ limits: { maxStreamsPerSession: 2_000 } });
     await until('a request that is served', async () => ((await get()).status === 200 ? true : undefined), SOON_MS);
