@@ -1,5 +1,5 @@
 import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import { constants, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Stream } from 'node:http2';
 import type { Clock } from '../../../process/clock.ts';
 import { headerOf } from '../../../tunnel/request-headers.ts';
 import type { RawHeaders } from '../../../tunnel/wire/head.ts';
@@ -13,6 +13,9 @@ export type ClientResponse = ServerResponse | Http2ServerResponse;
 
 /** As long as nginx waits for more of a body that it drops (lingering_timeout). */
 const DISCARD_MS = 5_000;
+/** Turns of the event loop until the end of an answer is written to a connection that takes it, and then how often to look. */
+const END_TURNS = 4;
+const LOOK_AGAIN_MS = 50;
 /**
  * Repeated fields that clients read line by line. All others are joined, as RFC 9110 §5.3 allows: Node throws at a second
  * line of many fields.
@@ -139,15 +142,26 @@ export function discardBody(request: ClientRequest, response: ClientResponse, cl
   request.resume();
   if (request.complete) return;
   if (!(response instanceof ServerResponse)) {
-    const { stream } = response;
-    if (stream.endAfterHeaders) return;
-    // A turn later: Node drops a NO_ERROR that overtakes the end of the answer.
-    stream.once('finish', () => setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR)));
+    if (!response.stream.endAfterHeaders) askToStop(response.stream, clock);
     return;
   }
   const cancel = clock.after(DISCARD_MS, () => request.socket.destroy());
   request.once('end', cancel);
   request.once('close', cancel);
+}
+
+/**
+ * Resets a stream without an error once the end of its answer is written: nghttp2 writes a reset before the end of a stream
+ * that waits, and then the client has an answer that was cut.
+ */
+function askToStop(stream: ServerHttp2Stream, clock: Clock): void {
+  const look = (turns: number): void => {
+    if (stream.destroyed || stream.closed) return;
+    if (stream.state.localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR);
+    else if (turns > 0) setImmediate(look, turns - 1);
+    else clock.after(LOOK_AGAIN_MS, () => look(0));
+  };
+  stream.once('finish', () => look(END_TURNS));
 }
 
 /** Names to values, lower-case, repeated names joined or as lists: what HTTP/2 through Node needs. */
