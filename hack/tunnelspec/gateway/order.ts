@@ -17,6 +17,8 @@ const ENDLESS_BYTES = 4 * KIB * KIB;
 const BULK_AFTER_BYTES = 64 * KIB;
 /** With the first credit: not yet bulk. */
 const INTERACTIVE_BYTES = BULK_AFTER_BYTES - FIRST_CREDIT_BYTES;
+/** So many that the share of the others is several turns: one that they have by chance does not look like it. */
+const SMALL_STREAMS = 24;
 /** Round trips through the gateway, after which it has read what its clients wrote before. */
 const ROUNDS = 4;
 const TOKEN = 4_711;
@@ -38,7 +40,7 @@ export const orderCases: readonly GatewayCase[] = [
     title: 'gives 8 of 9 bytes to streams that have sent little, the rest to those that have sent much',
     run: async (lab) => {
       const peer = await lab.agent();
-      const small = await waitingBodies(lab, peer, 8);
+      const small = await waitingBodies(lab, peer, SMALL_STREAMS);
       const large = await waitingBodies(lab, peer, 3, { bodyBytes: ENDLESS_BYTES });
       await settle(lab, peer);
       // These go on as fast as they can, and so are bulk, when the others begin.
@@ -48,7 +50,7 @@ export const orderCases: readonly GatewayCase[] = [
       peer.send(...small.map((id) => credit(id, INTERACTIVE_BYTES)));
       await allCame(peer, small, BULK_AFTER_BYTES);
       const share = shareWhileBoth(dataOf(peer, mark), new Set(small));
-      expectThat('8 of 9 bytes to be of small streams, within one round of all', share > 0.8 && share < 0.97, share);
+      expectThat('8 of 9 bytes to be of small streams, within one round of all', share > 0.8 && share < 0.93, share);
     },
   },
   {
