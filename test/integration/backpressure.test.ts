@@ -164,7 +164,16 @@ describePlayed('backpressure', { spec: SPEC }, (target) => {
       client.call({ path: `${ROOT}/configmaps`, method: 'POST', body: 'open', token }),
     );
     const uploads = calls.map(({ upload }) => pour(upload, ANSWER_BYTES));
-    await until('the uploads at the API server', () => requests.length === READERS || undefined);
+    const early: unknown[] = [];
+    for (const { answer } of calls)
+      answer.then(
+        ({ status }) => early.push(status),
+        (error) => early.push(error),
+      );
+    await until('the uploads at the API server', () => {
+      expect(early, `answers before the end, with ${requests.length} uploads at the API server`).to.deep.equal([]);
+      return requests.length === READERS || undefined;
+    });
     const sent = await standstill(uploads);
     expect(sent, 'the clients had to stop').to.be.below(READERS * ANSWER_BYTES);
     const { gateway, agent } = await target().look();
