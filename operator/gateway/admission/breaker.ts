@@ -21,6 +21,8 @@ import { type Evidence, evidenceOf } from './evidence.ts';
 
 /** A half-open circuit waits so long for a user's read before the gateway asks itself, and between two tries of that. */
 const ASK_AFTER_MS = 1_000;
+/** When it could not ask and nothing told it that it can now: memory that becomes free does not. */
+const ASK_AGAIN_MS = 5_000;
 /** Beyond timeouts.connect an agent that cannot connect has said so. */
 const PROBE_MARGIN_MS = 5_000;
 
@@ -107,7 +109,8 @@ export class Breaker {
   /** A request goes, over this session; what it returns is told how it went. */
   sent({ tunnel, mayProbe }: Pick<Passer, 'tunnel' | 'mayProbe'>, sessionId: string): (outcome: Outcome) => void {
     const held = this.#held.get(tunnel);
-    if (mayProbe && held?.circuit.state === 'halfOpen') return this.#probing(tunnel, held);
+    // Of a read that takes long nothing is known: then the gateway asks itself.
+    if (mayProbe && held?.circuit.state === 'halfOpen') return this.#probing(tunnel, held, 'probeVanished');
     return (outcome) => this.#noted(tunnel, evidenceOf(outcome), sessionId);
   }
 
@@ -148,18 +151,25 @@ export class Breaker {
     this.#put(tunnel, known, failed(known.circuit, failure, view.circuitBreaker, this.#moment()));
   }
 
-  /** From now on one probe is under way; what it returns is told how that went. */
-  #probing(tunnel: string, held: Held): (outcome: Outcome) => void {
+  /** From now on one probe is under way; what it returns is told how that went. `silence`: what it means to hear nothing in time. */
+  #probing(tunnel: string, held: Held, silence: 'probeFailed' | 'probeVanished'): (outcome: Outcome) => void {
     const probe = {};
     held.probe = probe;
     held.circuit = probeBegan(held.circuit);
-    this.#wait(held, this.#probeMs(tunnel), () => this.#probeEnded(tunnel, held, 'probeFailed'));
+    this.#wait(held, this.#probeMs(tunnel), () => this.#probeEnded(tunnel, held, silence));
     return (outcome) => {
-      if (held.probe !== probe) return;
       const evidence = evidenceOf(outcome);
+      if (held.probe !== probe) return void (evidence === 'reached' && this.#reachedLate(tunnel, held));
       if (evidence === undefined) return this.#probeEnded(tunnel, held, 'probeVanished');
       this.#probeEnded(tunnel, held, evidence === 'reached' ? 'probeSucceeded' : 'probeFailed');
     };
+  }
+
+  /** A probe that took long got through after all, before another one told more. */
+  #reachedLate(tunnel: string, held: Held): void {
+    if (this.#held.get(tunnel) !== held) return;
+    if (held.circuit.state === 'halfOpen') held.circuit = probeBegan(held.circuit);
+    if (held.circuit.state === 'probing') this.#probeEnded(tunnel, held, 'probeSucceeded');
   }
 
   #probeEnded(tunnel: string, held: Held, event: Parameters<typeof probeEnded>[1]): void {
@@ -200,7 +210,7 @@ export class Breaker {
     });
   }
 
-  /** When no user asks meanwhile the gateway does. If it cannot, `roomCame` lets it try again. */
+  /** When no user asks meanwhile the gateway does. If it cannot, it tries again: soon after `roomCame`, or by and by. */
   #askSoon(tunnel: string, held: Held): void {
     this.#wait(held, ASK_AFTER_MS, () => {
       const view = this.#options.tunnels.get(tunnel);
@@ -208,7 +218,8 @@ export class Breaker {
       if (view === undefined || held.circuit.state !== 'halfOpen') return;
       let hear: (outcome: Outcome) => void = () => {};
       const isAsked = this.#options.ask(view, this.#probeMs(tunnel), (outcome) => hear(outcome));
-      if (isAsked) hear = this.#probing(tunnel, held);
+      if (isAsked) hear = this.#probing(tunnel, held, 'probeFailed');
+      else this.#wait(held, ASK_AGAIN_MS, () => this.#askSoon(tunnel, held));
     });
     held.asksSoon = true;
   }

@@ -162,8 +162,7 @@ describe('operator/gateway/admission/breaker', () => {
   it('asks when a session comes, if none was there', () => {
     rig.canAsk = false;
     rig.halfOpen();
-    rig.clock.advance(60_000);
-    expect(rig.clock.pending, 'waits for nothing but a session').to.equal(0);
+    rig.clock.advance(ASK_AFTER_MS);
     rig.canAsk = true;
     rig.breaker.roomCame('c1');
     rig.clock.advance(ASK_AFTER_MS / 2);
@@ -172,13 +171,48 @@ describe('operator/gateway/admission/breaker', () => {
     expect(rig.asked, 'room that comes all the time does not put it off').to.have.length(1);
   });
 
-  it('takes a probe for failed of which nothing is heard in time, whatever it tells later', () => {
+  it('asks again by and by when it could not and nothing comes', () => {
+    rig.canAsk = false;
     rig.halfOpen();
-    const told = rig.breaker.sent(READ, 'session');
+    rig.clock.advance(60_000);
+    expect(rig.breaker.state('c1')).to.equal('halfOpen');
+    rig.canAsk = true;
+    rig.clock.advance(10_000);
+    expect(rig.asked).to.have.length(1);
+  });
+
+  it('takes its own probe for failed of which nothing is heard in time, whatever it tells later', () => {
+    rig.halfOpen();
+    rig.clock.advance(ASK_AFTER_MS);
     rig.clock.advance(PROBE_MS - 1);
     expect(rig.breaker.state('c1')).to.equal('probing');
     rig.clock.advance(1);
     expect([rig.breaker.state('c1'), rig.breaker.sample('c1').openings]).to.deep.equal(['open', 2]);
+    rig.asked[0]?.('answered');
+    expect(rig.breaker.state('c1')).to.equal('open');
+  });
+
+  for (const [when, waitMs, asked] of [
+    ['before the gateway asks itself', PROBE_MS, 0],
+    ['while the gateway asks itself', PROBE_MS + ASK_AFTER_MS, 1],
+  ] as const) {
+    it(`learns nothing from a read that takes long, and closes when it gets through ${when}`, () => {
+      rig.halfOpen();
+      const told = rig.breaker.sent(READ, 'session');
+      rig.clock.advance(waitMs);
+      expect([rig.asked.length, rig.breaker.sample('c1').openings]).to.deep.equal([asked, 1]);
+      told('answered');
+      expect(rig.breaker.state('c1')).to.equal('closed');
+      for (const hear of rig.asked) hear(UNREACHABLE);
+      expect([rig.breaker.state('c1'), rig.breaker.sample('c1').openings]).to.deep.equal(['closed', 1]);
+    });
+  }
+
+  it('believes its own probe more than a read that was sent before it', () => {
+    rig.halfOpen();
+    const told = rig.breaker.sent(READ, 'session');
+    rig.clock.advance(PROBE_MS + ASK_AFTER_MS);
+    rig.asked[0]?.(UNREACHABLE);
     told('answered');
     expect(rig.breaker.state('c1')).to.equal('open');
   });
