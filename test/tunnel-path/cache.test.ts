@@ -130,6 +130,26 @@ describe('tunnel-path/cache', function () {
     expect(results()).to.deep.equal(['miss', 'revalidated', 'hit']);
   });
 
+  it('adds nothing to a request that has all the lines that it may have', async () => {
+    path.upstream.answer = (_, response) => response.writeHead(200, { ETag: '"v1"' }).end('{}');
+    await text();
+    path.gateway.clock.advance(ttlMs);
+    const raws = await Promise.all(Array.from({ length: 3 }, () => path.gateway.raw()));
+    const lines = Array.from({ length: 198 }, (_, at) => `X-${at}: 1`);
+    const login = ['Host: gateway', 'Authorization: Bearer alice'];
+    for (const raw of raws) raw.write([`GET ${VERSION} HTTP/1.1`, ...login, ...lines, '', ''].join('\r\n'));
+    await Promise.all(raws.map((raw) => raw.said('{}')));
+    expect(raws.map((raw) => raw.text.slice(9, 12))).to.deep.equal(['200', '200', '200']);
+  });
+
+  it('does not ask by a validator that is as long as a header may be', async () => {
+    path.upstream.answer = (_, response) => response.writeHead(200, { ETag: `"${'e'.repeat(5_000)}"` }).end('{}');
+    await text();
+    path.gateway.clock.advance(ttlMs);
+    expect(await text()).to.equal('{}');
+    expect(path.upstream.received[1]?.rawHeaders).to.not.include('If-None-Match');
+  });
+
   it('answers 304 to a client that has it already, fresh or revalidated', async () => {
     path.upstream.answer = (request, response) => {
       if (request.headers['if-none-match'] === '"e1"') response.writeHead(304, { etag: '"e1"' }).end();

@@ -1,10 +1,12 @@
 import type { Clock } from '../../../process/clock.ts';
 import type { Budget } from '../../../tunnel/flow/budget.ts';
 import type { SlotPool } from '../../../tunnel/session/gateway-session.ts';
+import type { Stream } from '../../../tunnel/session/stream.ts';
+import type { RequestHead } from '../../../tunnel/wire/head.ts';
 import { leaving, TunnelError } from '../front/tunnel-error.ts';
 import type { GatewayMeter } from '../meter.ts';
 import { choose } from '../sessions/choose.ts';
-import type { Registry } from '../sessions/registry.ts';
+import type { AgentLink, Registry } from '../sessions/registry.ts';
 import type { Tunnels } from '../sessions/tunnels.ts';
 import { type Absence, gaveUp, giveUpAtMs, type Patience, refusedAtOnce } from './absence.ts';
 import type { Applicant } from './applicant.ts';
@@ -188,13 +190,19 @@ export class Admission {
     return refusal !== undefined;
   }
 
-  #open({ tunnel, pool, head, isEnd, onStream }: Applicant, deadlineMs: number): boolean {
+  /** True: it has its stream, or will never get one. */
+  #open(applicant: Applicant, deadlineMs: number): boolean {
+    const { tunnel, pool, head, isEnd, onStream } = applicant;
     const { isSuspended, isGone } = this.#state(tunnel);
     if (isSuspended || isGone) return false;
     const link = choose(this.#options.registry.facts(tunnel).links, pool);
     if (link === undefined) return false;
     const leftMs = Math.max(1, Math.ceil(deadlineMs - this.#options.clock.nowMs()));
-    const stream = link.session.open(head(pool === 'ordinary' ? leftMs : 0), isEnd);
+    const stream = openOrError(link, head(pool === 'ordinary' ? leftMs : 0), isEnd);
+    if (stream instanceof RangeError) {
+      applicant.onError(tooLarge(applicant, stream));
+      return true;
+    }
     if (stream === undefined) {
       this.#starved.add(tunnel);
       return false;
@@ -227,6 +235,22 @@ export class Admission {
     this.#rooms.set(tunnel, rooms);
     return rooms;
   }
+}
+
+/** Who else waits is not to suffer from one whose head does not fit into a frame. */
+function openOrError({ session }: AgentLink, head: RequestHead, isEnd: boolean): Stream | RangeError | undefined {
+  try {
+    return session.open(head, isEnd);
+  } catch (error) {
+    if (error instanceof RangeError) return error;
+    throw error;
+  }
+}
+
+/** The client's own headers are bounded; with those of the gateway, and all the groups of a user, they may still be too much. */
+function tooLarge({ tunnel, path }: Applicant, { message }: RangeError): TunnelError {
+  const what = `the request with what the gateway adds for its user is larger than one to tunnel "${tunnel}" can be: ${message}`;
+  return new TunnelError('headers_too_large', what, { tunnel, path });
 }
 
 /** It does not wait: there is nothing to give up. */

@@ -20,10 +20,13 @@ export function weightOf({ headers, chunks }: Pick<Kept, 'headers' | 'chunks'>):
   return chunks.reduce((sum, chunk) => sum + chunk.length + OVERHEAD_BYTES, ofHeaders);
 }
 
+/** The API server's have 66 characters. A longer one would have to fit beside all that a client may send. */
+const LONGEST_ETAG = 512;
+
 /** Its validator, for If-None-Match. */
 export function etagOf({ headers }: Pick<Kept, 'headers'>): string | undefined {
   const etag = headerOf(headers, 'etag');
-  return etag === '' ? undefined : etag;
+  return etag === undefined || etag === '' || etag.length > LONGEST_ETAG ? undefined : etag;
 }
 
 /** What stands for it when it is given again: with Age (RFC 9111 §5.1); 304 if the client has it already. */

@@ -1,5 +1,6 @@
 import type { RequestStream } from '../../../tunnel/session/inflated-stream.ts';
 import type { RawHeaders, ResponseHead } from '../../../tunnel/wire/head.ts';
+import { MAX_HEADER_LINES } from '../../../tunnel/wire/limits.ts';
 import type { Collector } from './collector.ts';
 import type { Flight, Waiter } from './flight.ts';
 import { isKeepable } from './keepable.ts';
@@ -89,6 +90,7 @@ export class Turn implements CacheTurn {
     const etag = this.#stale === undefined ? undefined : etagOf(this.#stale);
     if (etag === undefined) return sending;
     const others = headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== 'if-none-match');
+    if (others.length / 2 >= MAX_HEADER_LINES) return sending;
     return { ...sending, headers: [...others, 'If-None-Match', etag] };
   }
 

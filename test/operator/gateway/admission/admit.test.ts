@@ -27,6 +27,7 @@ class FakeSession {
   hasRoom = (pool: SlotPool) => this.free[pool] > 0 && this.streamsLeft > 0;
   open = (head: RequestHead): Stream | undefined => {
     if (!this.hasReserve) return undefined;
+    if (head.path === 'large') throw new RangeError('201 header lines, allowed 200');
     this.free[head.isLongRunning ? 'longRunning' : 'ordinary'] -= 1;
     this.opened.push(head);
     return {} as Stream;
@@ -102,6 +103,19 @@ describe('operator/gateway/admission/admit', () => {
     admit('a');
     expect(told).to.deep.equal(['a sent']);
     expect(sessions[0]?.opened[0]).to.include({ path: 'a', deadlineMs: 1_000 });
+    expect([admission.waiting, clock.pending]).to.deep.equal([0, 0]);
+  });
+
+  it('refuses a request whose head does not fit, at once or when its turn comes, and goes on with the others', () => {
+    const session = new FakeSession({ ordinary: 1 });
+    sessions = [session];
+    admit('large');
+    expect(told).to.deep.equal(['large headers_too_large']);
+    session.free.ordinary = 0;
+    for (const name of ['large', 'next']) admit(name);
+    session.free.ordinary = 1;
+    admission.changed('c1');
+    expect(told.slice(1)).to.deep.equal(['large headers_too_large', 'next sent']);
     expect([admission.waiting, clock.pending]).to.deep.equal([0, 0]);
   });
 
