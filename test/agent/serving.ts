@@ -1,7 +1,7 @@
 import type { DeflatedBytes } from '../../agent/deflation.ts';
 import { Limits } from '../../agent/limits.ts';
 import { bringSettings } from '../../agent/live-settings.ts';
-import { Server } from '../../agent/serve.ts';
+import { Server, type ServerOptions } from '../../agent/serve.ts';
 import type { WorkerPools } from '../../agent/session-slots.ts';
 import { WorkerPool } from '../../agent/worker-pool.ts';
 import type { AgentSettings } from '../../crds/agent-settings.ts';
@@ -23,6 +23,8 @@ export interface ServingOptions {
   /** Believes what it measures of its link, not `bytesPerSecond`. */
   readonly measuresLink?: boolean | undefined;
   readonly log?: Logger | undefined;
+  /** As of the server; `ends` has them too. */
+  readonly onExchangeEnd?: ServerOptions['onExchangeEnd'] | undefined;
 }
 
 /** The agent's serving half with a real upstream: it lacks a session only. */
@@ -50,6 +52,7 @@ export class Serving {
       clock,
       measuresLink = false,
       log = silentLogger,
+      onExchangeEnd,
     } = options;
     this.limits = new Limits(settings, (next) => bringSettings(next, this));
     this.pools = {
@@ -75,7 +78,10 @@ export class Serving {
       random: () => 0.5,
       log,
       instanceId: 'instance',
-      onExchangeEnd: (end) => this.ends.push(end),
+      onExchangeEnd: (end, workedMs) => {
+        this.ends.push(end);
+        onExchangeEnd?.(end, workedMs);
+      },
       onDeflated: (bytes) => this.deflated.push(bytes),
       ...(measuresLink ? {} : { linkSpeed: () => this.bytesPerSecond }),
     });
