@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { DEFAULT_CACHE } from '../../../crds/cache.ts';
 import { bytesOf, SETTINGS } from '../../support/gateway-fixture.ts';
@@ -15,7 +15,8 @@ const MEBIBYTE = 1024 * KIBIBYTE;
 const VERSION = '/version';
 /** More than all sockets between target and client hold. */
 const LARGE_BYTES = 16 * MEBIBYTE;
-/** Of what a stream that was admitted holds for sure. */
+const CHUNK_BYTES = 64 * KIBIBYTE;
+/** What a stream that was admitted holds for sure. */
 const RESERVE_BYTES = 16 * KIBIBYTE;
 
 /** A client who takes a part of a large answer, rests, and then takes the rest. */
@@ -41,6 +42,34 @@ async function restInTheMiddle(path: CrossedPath): Promise<unknown> {
   await path.note();
   body.resume();
   return { status, isHeldUp, isByteExact: (await whole).equals(large) };
+}
+
+/** An API server that takes a large body only when all between it and its client is full. */
+async function readLate(path: CrossedPath): Promise<unknown> {
+  const { upstream } = path.stage.path;
+  const large = randomBytes(LARGE_BYTES);
+  let begin: () => void = () => {};
+  upstream.readsBodies = false;
+  upstream.answer = (request, response) => {
+    const hash = createHash('sha256');
+    request.once('end', () => response.end(hash.digest('hex')));
+    begin = () => request.on('data', (chunk: Buffer) => hash.update(chunk));
+  };
+  const { upload, answer } = path.stage.client().call({ method: 'POST', path: `/clusters/c1${PODS}`, body: 'open' });
+  let takenBytes = 0;
+  for (let at = 0; at < large.length; at += CHUNK_BYTES)
+    upload.write(large.subarray(at, at + CHUNK_BYTES), () => {
+      takenBytes += CHUNK_BYTES;
+    });
+  upload.end();
+  await path.stage.arrived();
+  await standstill(() => takenBytes);
+  const isHeldUp = takenBytes < large.length;
+  await path.note();
+  begin();
+  const { status, body } = await answer;
+  const arrived = (await bytesOf({ body })).toString();
+  return { status, isHeldUp, isByteExact: arrived === createHash('sha256').update(large).digest('hex') };
 }
 
 /** So many watches that run. */
@@ -104,6 +133,17 @@ export const BYTE_CROSSINGS: readonly Crossing[] = [
     sees: { status: 200, isHeldUp: true, isByteExact: true },
     meanwhile: { [series.budget]: 64 * KIBIBYTE, [series.agentBuffered]: RESERVE_BYTES },
     atMost: { [series.buffered]: 64 * KIBIBYTE },
+    counted: { [series.ended('OK', '2xx')]: 1 },
+  },
+  {
+    limit: 'spec.limits.maxStreamBufferBytes',
+    how: 'an API server that does not take a body: its client is held up, and it comes byte for byte',
+    options: { settings: { ...SETTINGS, limits: { ...SETTINGS.limits, maxStreamBufferBytes: 64 * KIBIBYTE } } },
+    cross: readLate,
+    sees: { status: 200, isHeldUp: true, isByteExact: true },
+    meanwhile: { [series.agentBuffered]: 64 * KIBIBYTE, [series.budget]: RESERVE_BYTES },
+    // What may wait for credit, and the chunk that was in hand.
+    atMost: { [series.queued]: 128 * KIBIBYTE },
     counted: { [series.ended('OK', '2xx')]: 1 },
   },
   {

@@ -9,6 +9,7 @@ export const series = {
   sessions: 'clustertunnel_sessions',
   budget: 'clustertunnel_budget_bytes',
   budgetLimit: 'clustertunnel_budget_limit_bytes',
+  queued: 'clustertunnel_queued_bytes',
   buffered: 'clustertunnel_buffered_bytes',
   cacheBytes: 'clustertunnel_cache_bytes',
   cached: (result: string) => `clustertunnel_cache_requests_total{result="${result}"}`,
