@@ -10,6 +10,7 @@ import { filesToAppear, readGatewayCredentials, ServiceAccount } from './credent
 import { connectGateway } from './dial.ts';
 import { Dialer } from './dialer.ts';
 import type { AgentConfig } from './flags.ts';
+import { gaugesOf } from './gauges.ts';
 import { Health } from './health.ts';
 import { defaultSettings, Limits } from './limits.ts';
 import { bringSettings } from './live-settings.ts';
@@ -192,18 +193,6 @@ function poolsFor({ limits }: AgentSettings): WorkerPools {
   return {
     ordinary: new WorkerPool({ limit: limits.maxConcurrentRequests, queueLimit: QUEUE_LIMIT }),
     longRunning: new WorkerPool({ limit: limits.maxLongRunningRequests, queueLimit: QUEUE_LIMIT }),
-  };
-}
-
-function gaugesOf({ dialer, pools, budget, upstream }: Pick<Parts, 'dialer' | 'pools' | 'budget' | 'upstream'>) {
-  const { ordinary, longRunning } = pools;
-  return {
-    sessions: dialer.sessions.size,
-    bufferedBytes: budget.usedBytes,
-    upstreamConnections: upstream.connections,
-    running: { ordinary: ordinary.running, longRunning: longRunning.running },
-    queued: { ordinary: ordinary.queued, longRunning: longRunning.queued },
-    limit: { ordinary: ordinary.limit, longRunning: longRunning.limit },
   };
 }
 

@@ -28,6 +28,8 @@ function classOf(statusClass: string) {
 export interface AgentGauges {
   readonly sessions: number;
   readonly bufferedBytes: number;
+  /** limits.maxBufferBytes as it is in force. */
+  readonly bufferLimitBytes: number;
   readonly upstreamConnections: number;
   readonly running: Readonly<Record<PoolName, number>>;
   readonly queued: Readonly<Record<PoolName, number>>;
@@ -159,6 +161,11 @@ function addGauges(registry: Registry, gauges: () => AgentGauges): void {
     });
   single('sessions', 'Open sessions with gateways.', (from) => from.sessions);
   single('buffered_bytes', 'Bytes reserved for streams and their windows.', (from) => from.bufferedBytes);
+  single(
+    'buffer_limit_bytes',
+    'Bytes that may be reserved: spec.limits.maxBufferBytes.',
+    (from) => from.bufferLimitBytes,
+  );
   single(
     'upstream_connections',
     'Open connections to the API server, idle ones included.',

@@ -76,6 +76,8 @@ export interface Gateway {
   readonly port: number;
   facts(tunnel: string): TunnelFacts;
   counts(): GatewayCounts;
+  /** Of the sum of receive windows: --max-buffer-bytes. */
+  readonly maxBufferBytes: number;
   /** How many requests wait for each tunnel that there is. */
   waiting(): ReadonlyMap<string, number>;
   /** What bounds each tunnel now. */
@@ -140,6 +142,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return { ...registry.facts(tunnel), ...Object.fromEntries(known) };
     },
     counts,
+    maxBufferBytes: options.maxBufferBytes,
     waiting: () => waitingFor(tunnels, admission),
     inForce: () => inForce(tunnels, registry),
     starvedMs: () => hub.starvedMs,

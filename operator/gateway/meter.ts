@@ -19,6 +19,8 @@ export interface EndedRequest {
   /** Of the target's answer; undefined: none came. */
   readonly status: number | undefined;
   readonly durationMs: number;
+  /** Why its answer broke off after it had begun, as a cause code; undefined: it did not. */
+  readonly cutBy: string | undefined;
 }
 
 /** Measures nothing. */

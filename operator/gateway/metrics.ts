@@ -5,17 +5,12 @@ import type { CircuitState } from './admission/circuit-state.ts';
 import type { CacheCounts } from './cache/cache.ts';
 import type { GatewayCounts } from './counts.ts';
 import type { FallbackSample } from './fallback/fallbacks.ts';
+import { cutCounter, requestHistograms, waitHistogram } from './front/metrics.ts';
 import type { Gateway } from './gateway.ts';
 import { registerHealthMetrics } from './health/metrics.ts';
 import type { GatewayMeter } from './meter.ts';
-import { OTHER, RequestPatterns } from './request-labels.ts';
+import { OTHER } from './request-labels.ts';
 
-/** Of the seed: an ordinary request of a person or a controller. */
-const REQUEST_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10];
-/** From `kubectl logs` to a watch of an informer. */
-const LONG_REQUEST_SECONDS = [1, 10, 60, 300, 1_800, 7_200];
-/** From a moment to the longest timeouts.request that is usual. */
-const WAIT_SECONDS = [0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60];
 /** From a session that breaks at once to one that lives for a week. */
 const SESSION_SECONDS = [1, 10, 60, 600, 3_600, 21_600, 86_400, 604_800];
 
@@ -44,10 +39,19 @@ export function registerGatewayMetrics(
   registry: Registry,
   gateway: Pick<
     Gateway,
-    'counts' | 'waiting' | 'starvedMs' | 'circuits' | 'cached' | 'fallbacks' | 'healthSamples' | 'looks'
+    | 'counts'
+    | 'maxBufferBytes'
+    | 'waiting'
+    | 'starvedMs'
+    | 'circuits'
+    | 'cached'
+    | 'fallbacks'
+    | 'healthSamples'
+    | 'looks'
   >,
 ): void {
   registerCounts(registry, gateway.counts);
+  registerBudgetLimit(registry, gateway.maxBufferBytes);
   registerQueueDepth(registry, gateway.waiting);
   registerStarvation(registry, gateway.starvedMs);
   registerCircuitMetrics(registry, gateway.circuits);
@@ -65,6 +69,15 @@ function registerCounts(registry: Registry, counts: () => GatewayCounts): void {
       collect: () => gauge.set(counts()[key as keyof GatewayCounts]),
     });
   }
+}
+
+function registerBudgetLimit(registry: Registry, maxBufferBytes: number): void {
+  const limit = new Gauge({
+    name: 'clustertunnel_budget_limit_bytes',
+    help: 'What receive windows may be granted, over all tunnels: --max-buffer-bytes.',
+    registers: [registry],
+  });
+  limit.set(maxBufferBytes);
 }
 
 /** Adds how many wait for each tunnel; tunnels that are gone are gone from it too. */
@@ -105,58 +118,16 @@ export function gatewayMeter(registry: Registry, tunnels: () => Iterable<string>
     registers,
   });
   const requests = requestHistograms(registers);
+  const cut = cutCounter(registers);
   const waited = waitHistogram(registers, tunnels);
   return {
     waited,
     sessionEnded: (code, durationMs) =>
       sessions.observe({ reason: isKnownCode(code) ? nameOf(code) : OTHER }, durationMs / 1_000),
-    requestEnded: requests,
-  };
-}
-
-function requestHistograms(registers: Registry[]): GatewayMeter['requestEnded'] {
-  const common = { labelNames: ['verb', 'pattern'] as const, registers };
-  const ordinary = new Histogram({
-    name: 'clustertunnel_request_duration_seconds',
-    help: 'How long requests took that were let in, by verb and path pattern (group/resource/subresource, or other); without long-running ones.',
-    buckets: REQUEST_SECONDS,
-    ...common,
-  });
-  const longRunning = new Histogram({
-    name: 'clustertunnel_long_request_duration_seconds',
-    help: 'The same of long-running requests: watch, logs, exec, attach, port-forward and proxy.',
-    buckets: LONG_REQUEST_SECONDS,
-    ...common,
-  });
-  const patterns = new RequestPatterns();
-  return (request) => {
-    const histogram = request.isLongRunning ? longRunning : ordinary;
-    // Labels are the first argument, the same object for the same labels.
-    histogram.observe(patterns.labelsOf(request), request.durationMs / 1_000);
-  };
-}
-
-function waitHistogram(registers: Registry[], tunnels: () => Iterable<string>): GatewayMeter['waited'] {
-  const labels = new Map<string, { readonly tunnel: string }>();
-  const waits = new Histogram({
-    name: 'clustertunnel_queue_wait_seconds',
-    help: 'How long requests waited for a free worker of the tunnel, or for its session to come back, if they had to.',
-    labelNames: ['tunnel'],
-    buckets: WAIT_SECONDS,
-    registers,
-    collect() {
-      const known = new Set(tunnels());
-      for (const [tunnel, label] of labels) {
-        if (known.has(tunnel)) continue;
-        this.remove(label);
-        labels.delete(tunnel);
-      }
+    requestEnded: (request) => {
+      requests(request);
+      if (request.cutBy !== undefined) cut(request.cutBy);
     },
-  });
-  return (tunnel, waitedMs) => {
-    const label = labels.get(tunnel) ?? { tunnel };
-    labels.set(tunnel, label);
-    waits.observe(label, waitedMs / 1_000);
   };
 }
 

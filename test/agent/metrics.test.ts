@@ -6,6 +6,7 @@ const IDLE = { ordinary: 0, longRunning: 0 };
 const GAUGES = {
   sessions: 1,
   bufferedBytes: 0,
+  bufferLimitBytes: 0,
   upstreamConnections: 0,
   running: IDLE,
   queued: IDLE,

@@ -1,7 +1,7 @@
 import type { DeflatedBytes } from '../../agent/deflation.ts';
 import { Limits } from '../../agent/limits.ts';
 import { bringSettings } from '../../agent/live-settings.ts';
-import { Server } from '../../agent/serve.ts';
+import { Server, type ServerOptions } from '../../agent/serve.ts';
 import type { WorkerPools } from '../../agent/session-slots.ts';
 import { WorkerPool } from '../../agent/worker-pool.ts';
 import type { AgentSettings } from '../../crds/agent-settings.ts';
@@ -13,6 +13,8 @@ import { Upstream } from '../../upstream/upstream.ts';
 import type { ManualClock } from '../support/manual-clock.ts';
 
 const MEBIBYTE = 2 ** 20;
+/** Until the gateway says otherwise: a test of timeouts.connect would wait in vain. */
+const UNTOLD_CONNECT_MS = 3_600_000;
 
 export interface ServingOptions {
   readonly url: string;
@@ -23,6 +25,8 @@ export interface ServingOptions {
   /** Believes what it measures of its link, not `bytesPerSecond`. */
   readonly measuresLink?: boolean | undefined;
   readonly log?: Logger | undefined;
+  /** As of the server; `ends` has them too. */
+  readonly onExchangeEnd?: ServerOptions['onExchangeEnd'] | undefined;
 }
 
 /** The agent's serving half with a real upstream: it lacks a session only. */
@@ -50,13 +54,14 @@ export class Serving {
       clock,
       measuresLink = false,
       log = silentLogger,
+      onExchangeEnd,
     } = options;
     this.limits = new Limits(settings, (next) => bringSettings(next, this));
     this.pools = {
       ordinary: new WorkerPool({ limit: settings.limits.maxConcurrentRequests, queueLimit: 4 }),
       longRunning: new WorkerPool({ limit: settings.limits.maxLongRunningRequests, queueLimit: 4 }),
     };
-    this.upstream = new Upstream({ url, ca, connectMs: 10_000, clock });
+    this.upstream = new Upstream({ url, ca, connectMs: UNTOLD_CONNECT_MS, clock });
     this.server = new Server({
       context: {
         upstream: this.upstream,
@@ -75,7 +80,10 @@ export class Serving {
       random: () => 0.5,
       log,
       instanceId: 'instance',
-      onExchangeEnd: (end) => this.ends.push(end),
+      onExchangeEnd: (end, workedMs) => {
+        this.ends.push(end);
+        onExchangeEnd?.(end, workedMs);
+      },
       onDeflated: (bytes) => this.deflated.push(bytes),
       ...(measuresLink ? {} : { linkSpeed: () => this.bytesPerSecond }),
     });

@@ -30,6 +30,7 @@ function registered(): Registered[] {
   };
   registerGatewayMetrics(registry, {
     counts: nothing,
+    maxBufferBytes: 0,
     waiting: nothing,
     starvedMs: nothing,
     circuits: nothing,

@@ -16,3 +16,11 @@ export async function until(isSo: () => boolean): Promise<void> {
 export async function turns(count = 50): Promise<void> {
   for (let at = 0; at < count; at++) await turn();
 }
+
+/** Resolves when a number has not changed for a while: every buffer is full. */
+export async function standstill(read: () => number): Promise<void> {
+  for (let before = -1; before !== read(); ) {
+    before = read();
+    await turns(500);
+  }
+}

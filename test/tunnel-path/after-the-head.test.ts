@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { expect } from 'chai';
 import { WATCH_ENDS_WITHIN_MS } from '../../operator/gateway/sessions/watch-end.ts';
 import { type Answer, bytesOf, PROTOCOLS, SETTINGS } from '../support/gateway-fixture.ts';
-import { turns, until } from '../support/turns.ts';
+import { standstill, until } from '../support/turns.ts';
 import { FaultStage, PODS, parsed, WATCH } from './fault-stage.ts';
 import { pour, upgradeRequest } from './whole-path.ts';
 
@@ -49,13 +49,6 @@ describe('tunnel-path/after-the-head', function () {
       () => 'clean',
       () => 'cut',
     );
-  /** Resolves when all buffers between target and client are full. */
-  const standstill = async () => {
-    for (let before = -1; before !== answering?.socket?.bytesWritten; ) {
-      before = answering?.socket?.bytesWritten ?? 0;
-      await turns(500);
-    }
-  };
   /** The one line of the request. */
   const line = async () => {
     await until(() => stage.linesOf(TRACE_ID).length > 0);
@@ -94,7 +87,7 @@ describe('tunnel-path/after-the-head', function () {
         const answer = await open(protocol, PODS);
         const over = ending(answer);
         answer.body.pause();
-        await standstill();
+        await standstill(() => answering?.socket?.bytesWritten ?? 0);
         await stage.path.gateway.pass(2 * SETTINGS.timeouts.backpressureMs);
         const fields = await line();
         expect(fields).to.include({ code: 'backpressure_timeout', hop: 'gateway', tunnel: 'c1', status: 200 });

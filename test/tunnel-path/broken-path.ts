@@ -1,23 +1,33 @@
 import { once } from 'node:events';
 import { expect } from 'chai';
-import { Dialer } from '../../agent/dialer.ts';
+import { Dialer, type DialerOptions } from '../../agent/dialer.ts';
 import type { AdmissionSettings } from '../../crds/admission-settings.ts';
 import type { AgentSettings } from '../../crds/agent-settings.ts';
+import type { CacheSettings } from '../../crds/cache.ts';
 import { silentLogger } from '../../process/log.ts';
+import type { Transport } from '../../tunnel/session/transport.ts';
 import { websocketTransport } from '../../tunnel/session/websocket.ts';
-import { Serving } from '../agent/serving.ts';
+import { Serving, type ServingOptions } from '../agent/serving.ts';
 import { type FixtureOptions, GatewayFixture, SETTINGS } from '../support/gateway-fixture.ts';
 import { RecordingUpstream } from '../support/recording-upstream.ts';
 import { Relay } from '../support/relay.ts';
 import { until } from '../support/turns.ts';
 
-export interface BrokenPathOptions extends Pick<FixtureOptions, 'log' | 'failedLoginsPerSecond' | 'userRate'> {
+/** Of the gateway. */
+type Passed = 'log' | 'failedLoginsPerSecond' | 'userRate' | 'maxBufferBytes' | 'meter' | 'onRefused';
+
+export interface BrokenPathOptions extends Pick<FixtureOptions, Passed>, Pick<ServingOptions, 'onExchangeEnd'> {
   /** Of the tunnel, at both ends. */
   readonly settings?: AgentSettings;
   /** Of the tunnel, at the gateway. */
   readonly admission?: AdmissionSettings;
   /** Where the agent looks for its API server; where it is, unless told. */
   readonly upstreamUrl?: string;
+  /** Of the tunnel, at the gateway; none unless told. */
+  readonly cache?: CacheSettings;
+  /** The agent's end of a connection to the gateway, in its place. */
+  readonly tap?: (transport: Transport) => Transport;
+  readonly onDialed?: DialerOptions['onDialed'];
 }
 
 /** Client → gateway → a way that breaks → agent, who dials again → API server; the clock stands still. */
@@ -30,17 +40,18 @@ export class BrokenPath {
 
   private constructor(upstream: RecordingUpstream, gateway: GatewayFixture, relay: Relay, options: BrokenPathOptions) {
     const { clock } = gateway;
-    const { settings = SETTINGS, upstreamUrl: url = upstream.url } = options;
+    const { settings = SETTINGS, upstreamUrl: url = upstream.url, onExchangeEnd } = options;
+    const { tap = (transport) => transport, onDialed = () => {} } = options;
     this.upstream = upstream;
     this.gateway = gateway;
     this.relay = relay;
-    this.agent = new Serving({ url, ca: upstream.ca, settings, clock });
+    this.agent = new Serving({ url, ca: upstream.ca, settings, clock, onExchangeEnd });
     const token = gateway.mint();
     this.dialer = new Dialer({
       connect: async () => {
         const socket = gateway.dial({ token, url: relay.url });
         await once(socket, 'open');
-        return websocketTransport(socket);
+        return tap(websocketTransport(socket));
       },
       open: (transport, introduction, events) => this.agent.server.open(transport, introduction, events),
       hasNewCredential: async () => false,
@@ -49,14 +60,15 @@ export class BrokenPath {
       random: () => 0.5,
       log: silentLogger,
       onReady: () => {},
-      onDialed: () => {},
+      onDialed,
     });
   }
 
   static async start(options: BrokenPathOptions = {}): Promise<BrokenPath> {
     const [upstream, gateway] = await Promise.all([RecordingUpstream.start(), GatewayFixture.start(options)]);
-    const { settings = SETTINGS, admission } = options;
-    gateway.addTunnel('c1', { settings, ...(admission === undefined ? {} : { admission }) });
+    const { settings = SETTINGS, admission, cache } = options;
+    const said = Object.entries({ admission, cache }).filter(([, value]) => value !== undefined);
+    gateway.addTunnel('c1', { settings, ...Object.fromEntries(said) });
     const path = new BrokenPath(upstream, gateway, await Relay.open(gateway.url), options);
     path.dialer.start();
     await until(() => path.#isAtRest);

@@ -77,7 +77,7 @@ describe('tunnel-path/canaries', function () {
 
   async function seen(): Promise<string> {
     const agentMetrics = new AgentMetrics(() => ({
-      ...{ sessions: 1, bufferedBytes: 0, upstreamConnections: 0, starvedMs: 0 },
+      ...{ sessions: 1, bufferedBytes: 0, bufferLimitBytes: 0, upstreamConnections: 0, starvedMs: 0 },
       ...{ running: NONE, queued: NONE, limit: NONE },
     }));
     for (const end of path.agent.ends) agentMetrics.exchangeEnded(end, 1);

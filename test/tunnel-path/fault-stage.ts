@@ -127,8 +127,13 @@ export class FaultStage {
     return client;
   }
 
+  /** The others go away. */
+  leave(): void {
+    for (const client of this.#clients.splice(0)) client.close();
+  }
+
   stop(): Promise<void> {
-    for (const client of this.#clients) client.close();
+    this.leave();
     return this.path.stop();
   }
 }

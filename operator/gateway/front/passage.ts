@@ -217,7 +217,9 @@ export class Passage {
     this.#turn.leave(outcome.error === 'cancelled');
     if (!this.#sent.isRead) cache.wrote(view, route.info, outcome.status);
     const { info, plainPath: path } = route;
-    meter.requestEnded({ info, path, isLongRunning: this.#isLongRunning, status: outcome.status, durationMs });
+    const { status, error } = outcome;
+    const cutBy = status !== undefined && typeof error === 'object' ? error.code : undefined;
+    meter.requestEnded({ info, path, isLongRunning: this.#isLongRunning, status, durationMs, cutBy });
     const via = this.#isDirect ? ('fallback' as const) : undefined;
     const asked = { ...this.#entered, isUpgrade: this.#sending.isUpgrade, cache: this.#turn.result, via };
     log.info('audit', auditLine(asked, outcome, durationMs));

@@ -73,7 +73,12 @@ describe('operator/gateway/meter', () => {
     served.answer(200);
     await asked;
     expect(requests).to.have.length(1);
-    expect(requests[0]).to.include({ path: PODS.slice('/clusters/c1'.length), isLongRunning: false, status: 200 });
+    expect(requests[0]).to.include({
+      path: PODS.slice('/clusters/c1'.length),
+      isLongRunning: false,
+      status: 200,
+      cutBy: undefined,
+    });
     expect(requests[0]?.durationMs).to.equal(1_500);
     await whole(fixture.client('h2'), { path: PODS, token: 'mallory' });
     expect(requests, 'who was not let in').to.have.length(1);

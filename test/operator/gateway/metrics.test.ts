@@ -24,6 +24,20 @@ describe('operator/gateway/metrics', () => {
     expect(text).to.contain('clustertunnel_requests_refused_total{code="rate_limited"} 1');
   });
 
+  it('counts answers that broke off, by cause code, and the whole ones not', async () => {
+    const registry = new Registry();
+    const meter = gatewayMeter(registry, () => []);
+    const path = '/api/v1/pods';
+    const ended = { info: requestInfo('GET', path), path, isLongRunning: false, status: 200, durationMs: 1 };
+    for (const cutBy of ['backpressure_timeout', undefined, 'session_lost', 'session_lost'])
+      meter.requestEnded({ ...ended, cutBy });
+    const lines = (await registry.metrics()).split('\n').filter((line) => line.startsWith('clustertunnel_answers_cut'));
+    expect(lines).to.deep.equal([
+      'clustertunnel_answers_cut_total{code="backpressure_timeout"} 1',
+      'clustertunnel_answers_cut_total{code="session_lost"} 2',
+    ]);
+  });
+
   it('tells the circuit of each tunnel as a number and how often it opened, and of tunnels that are gone nothing', async () => {
     let samples: CircuitSample[] = [
       { tunnel: 'c1', state: 'closed', openings: 3 },
@@ -120,7 +134,14 @@ describe('operator/gateway/metrics', () => {
     const registry = new Registry();
     const meter = gatewayMeter(registry, () => []);
     const ended = (path: string, isLongRunning: boolean, durationMs: number) =>
-      meter.requestEnded({ info: requestInfo('GET', path), path, isLongRunning, status: 200, durationMs });
+      meter.requestEnded({
+        info: requestInfo('GET', path),
+        path,
+        isLongRunning,
+        status: 200,
+        durationMs,
+        cutBy: undefined,
+      });
     ended('/api/v1/pods', false, 60);
     ended('/api/v1/namespaces/a/pods/b/log', true, 90_000);
     const text = await registry.metrics();
