@@ -93,7 +93,8 @@ function runSuite(args: readonly string[], counts: Counts): Promise<number> {
   const started = Date.now();
   const mocha = spawn(
     process.execPath,
-    ['node_modules/mocha/bin/mocha.js', ...args, '--reporter', 'hack/mocha-lines.cjs'],
+    // Not mocha's launcher: it would start this as another process, which outlives it when it is killed.
+    ['--import=tsx', 'node_modules/mocha/lib/cli/cli.js', ...args, '--reporter', 'hack/mocha-lines.cjs'],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },

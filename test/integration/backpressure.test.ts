@@ -72,12 +72,20 @@ describePlayed('backpressure', { spec: SPEC }, (target) => {
     const ports = [upstream.url, lab.lab.gatewayUrl].map((url) => Number(new URL(url).port));
     return [...ports, GATEWAY_PORT].reduce((sum, port) => sum + kernelBytes(port), 0);
   };
-  const watchMemory = () => new MemoryWatch({ gateway: target().lab.operator().pid, agent: target().agent.pid });
-  const expectSmall = (watch: MemoryWatch): void => {
-    const { lines, growthBytes } = watch.stop();
+  let watch: MemoryWatch | undefined;
+  const watchMemory = (): void => {
+    watch = new MemoryWatch({ gateway: target().lab.operator().pid, agent: target().agent.pid });
+  };
+  const expectSmall = (): void => {
+    const { lines, growthBytes } = (watch as MemoryWatch).stop();
     const worst = Math.max(...Object.values(growthBytes));
     expect(worst, `${mebibytes(worst)}: ${lines.join('; ')}`).to.be.below(GROWTH_BYTES);
   };
+
+  afterEach(() => {
+    watch?.stop();
+    watch = undefined;
+  });
 
   before(async () => {
     await target().agent.ready();
@@ -122,7 +130,7 @@ describePlayed('backpressure', { spec: SPEC }, (target) => {
 
   for (const protocol of PROTOCOLS) {
     it(`${protocol}, ${READERS} large answers, read slowly and then not at all: memory stays small, all bytes come`, async () => {
-      const watch = watchMemory();
+      watchMemory();
       const client = target().client(protocol);
       const mine = Array.from({ length: READERS }, nextMark);
       const bodies = await Promise.all(
@@ -144,12 +152,12 @@ describePlayed('backpressure', { spec: SPEC }, (target) => {
       await Promise.all(bodies.map((body, at) => readAll(body, checks[at])));
       expect(checks.map(({ bytes, isIntact }) => isIntact && bytes)).to.deep.equal(bodies.map(() => ANSWER_BYTES));
       for (const each of [client, other]) each.close();
-      expectSmall(watch);
+      expectSmall();
     });
   }
 
   it(`${READERS} large uploads that the API server does not read: their clients stand still, memory stays small, all bytes arrive`, async () => {
-    const watch = watchMemory();
+    watchMemory();
     const { upstream, token } = target();
     const requests: IncomingMessage[] = [];
     const answerAsEver = upstream.answer;
@@ -186,7 +194,7 @@ describePlayed('backpressure', { spec: SPEC }, (target) => {
     client.close();
     upstream.readsBodies = true;
     upstream.answer = answerAsEver;
-    expectSmall(watch);
+    expectSmall();
   });
 });
 
