@@ -190,7 +190,8 @@ function innerParts(options: GatewayOptions) {
     onWaited: (tunnel, waitedMs) => meter.waited(tunnel, waitedMs),
   });
   const ways: Ways = waysFor(options, { registry, breaker, admission, ask });
-  const fallbacks = fallbacksFor(options, budget);
+  const budgets = new BudgetShares(budget);
+  const fallbacks = fallbacksFor(options, { budget, budgets });
   budget.onFreed = () => {
     admission.freed();
     fallbacks.freed();
@@ -201,7 +202,7 @@ function innerParts(options: GatewayOptions) {
     breaker.roomCame(tunnel);
     ways.roomCame(tunnel);
   };
-  const hub = new Hub({ ...options, registry, unsettled, budgets: new BudgetShares(budget), meter, onRoom });
+  const hub = new Hub({ ...options, registry, unsettled, budgets, meter, onRoom });
   return { budget, cache, registry, breaker, ways, admission, unsettled, hub, fallbacks };
 }
 
@@ -209,10 +210,10 @@ const NO_TARGET: ReturnType<FindTarget> = { trouble: { reason: 'KubeconfigMissin
 
 function fallbacksFor(
   { tunnels, findFallback, clock, log, onTunnelChange }: GatewayOptions,
-  budget: Budget,
+  memory: { readonly budget: Budget; readonly budgets: BudgetShares },
 ): Fallbacks {
   const findTarget = findFallback ?? (() => NO_TARGET);
-  return new Fallbacks({ tunnels, findTarget, budget, clock, log, onChange: onTunnelChange });
+  return new Fallbacks({ tunnels, findTarget, ...memory, clock, log, onChange: onTunnelChange });
 }
 
 /** `forget`: what is remembered of a tunnel goes with its last session. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../process/clock.ts';
 import { nextTrace } from '../../../process/trace.ts';
-import type { Budget } from '../../../tunnel/flow/budget.ts';
+import type { BudgetShare } from '../../../tunnel/flow/budget-share.ts';
 import type { SlotPool } from '../../../tunnel/session/gateway-session.ts';
 import type { RequestStream } from '../../../tunnel/session/inflated-stream.ts';
 import { ErrorCode } from '../../../tunnel/wire/codes.ts';
@@ -10,6 +10,7 @@ import { Exchange } from '../../../upstream/forward.ts';
 import { denial } from '../../../upstream/policy.ts';
 import { WaitingRoom } from '../admission/waiting.ts';
 import { TunnelError } from '../front/tunnel-error.ts';
+import type { BudgetShares } from '../sessions/budget-shares.ts';
 import type { TunnelView } from '../sessions/tunnels.ts';
 import { Connection } from './connection.ts';
 import { JoinedStream } from './joined-stream.ts';
@@ -42,10 +43,17 @@ export interface DirectApplicant {
 
 export interface DirectWayOptions {
   readonly view: () => TunnelView | undefined;
-  readonly budget: Pick<Budget, 'reserve' | 'release'>;
+  /** Its bytes are its tunnel's. */
+  readonly budgets: Pick<BudgetShares, 'join' | 'leave'>;
   readonly clock: Clock;
   /** Whether the target can be reached changed. */
   readonly onTrouble: (trouble: string | undefined) => void;
+}
+
+/** What a request holds while it runs. */
+interface Taken {
+  readonly connection: Connection;
+  readonly share: BudgetShare;
 }
 
 /** The way to one tunnel's API server without the tunnel, under the same limits and rules as through it. */
@@ -148,23 +156,28 @@ export class DirectWay {
   }
 
   #open(applicant: DirectApplicant): boolean {
-    const { view, budget } = this.#options;
+    const { view, budgets } = this.#options;
     const { limits, access } = view()?.settings ?? {};
     const connection = this.#connection;
     if (connection === undefined || limits === undefined || access === undefined) return false;
-    const { pool } = applicant;
+    const { pool, tunnel } = applicant;
     const most = pool === 'ordinary' ? limits.maxConcurrentRequests : limits.maxLongRunningRequests;
-    if (this.#running[pool] >= most || !budget.reserve()) return false;
+    if (this.#running[pool] >= most) return false;
+    const share = budgets.join(tunnel);
+    if (!share.reserve()) {
+      budgets.leave(tunnel);
+      return false;
+    }
     this.#running[pool] += 1;
     this.#applicants.add(applicant);
     connection.began();
-    this.#start(applicant, connection, (head) => denial(head, access));
+    this.#start(applicant, { connection, share }, (head) => denial(head, access));
     return true;
   }
 
   #start(
     applicant: DirectApplicant,
-    connection: Connection,
+    { connection, share }: Taken,
     denialOf: (head: RequestHead) => string | undefined,
   ): void {
     const { clock } = this.#options;
@@ -180,7 +193,7 @@ export class DirectWay {
       context: connection.context,
       // There is no slow link in between.
       deflate: () => undefined,
-      onGone: (end) => this.#gone(applicant, connection, end),
+      onGone: (end) => this.#gone(applicant, { connection, share }, end),
     });
     onStream(stream);
     if (isEnd) stream.end();
@@ -190,7 +203,7 @@ export class DirectWay {
     void exchange.start();
   }
 
-  #gone(applicant: DirectApplicant, connection: Connection, end: ExchangeEnd): void {
+  #gone(applicant: DirectApplicant, { connection, share }: Taken, end: ExchangeEnd): void {
     this.#results[resultOf(end)] += 1;
     this.#running[applicant.pool] -= 1;
     this.#applicants.delete(applicant);
@@ -199,7 +212,8 @@ export class DirectWay {
       if (end.code === ErrorCode.UpstreamUnreachable) this.#note(end.detail);
       else if (end.status !== undefined) this.#note(undefined);
     }
-    this.#options.budget.release(0);
+    share.release(0);
+    this.#options.budgets.leave(applicant.tunnel);
     // Not from inside the turn of somebody who waited.
     queueMicrotask(() => this.wake());
   }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../process/clock.ts';
 import type { Logger } from '../../../process/log.ts';
 import type { Budget } from '../../../tunnel/flow/budget.ts';
+import type { BudgetShares } from '../sessions/budget-shares.ts';
 import type { Tunnels, TunnelView } from '../sessions/tunnels.ts';
 import { type DirectApplicant, DirectWay } from './direct-way.ts';
 import type { FallbackResult } from './result.ts';
@@ -9,7 +10,9 @@ import type { FallbackTarget, FindTarget, TargetTrouble } from './target.ts';
 export interface FallbacksOptions {
   readonly tunnels: Tunnels;
   readonly findTarget: FindTarget;
-  readonly budget: Pick<Budget, 'reserve' | 'release' | 'hasReserve'>;
+  /** Of all tunnels together. */
+  readonly budget: Pick<Budget, 'hasReserve'>;
+  readonly budgets: Pick<BudgetShares, 'join' | 'leave'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** What a tunnel's status says of its fallback changed. */
@@ -126,10 +129,10 @@ export class Fallbacks {
     const known = this.#held.get(name);
     if (known?.uid === uid) return known.way;
     known?.way.end('the tunnel is another one now');
-    const { tunnels, budget, clock, log, onChange } = this.#options;
+    const { tunnels, budgets, clock, log, onChange } = this.#options;
     const way = new DirectWay({
       view: () => tunnels.get(name),
-      budget,
+      budgets,
       clock,
       onTrouble: (trouble) => {
         if (trouble === undefined) log.info('fallback reached again', { tunnel: name });

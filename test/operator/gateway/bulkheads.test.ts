@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { expect } from 'chai';
 import { INITIAL_WINDOW_BYTES } from '../../../tunnel/wire/limits.ts';
 import { type Call, type Client, GatewayFixture, SETTINGS, whole } from '../../support/gateway-fixture.ts';
@@ -45,6 +47,26 @@ describe('operator/gateway: bulkheads', function () {
     for (const call of calls) call.cancel();
     await until(() => fixture.isQuiet);
     await until(() => stalled.served.every(({ isClosed }) => isClosed));
+  });
+
+  it('one that is away, with more direct requests than there is memory, does not either', async () => {
+    const silent = createServer((socket) => socket.on('error', () => {}));
+    await once(silent.listen(0, '127.0.0.1'), 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const nothing = { caPem: undefined, tlsServerName: undefined, certificatePem: undefined, keyPem: undefined };
+    fixture.kubeconfigs.set('away/kubeconfig', { server: `https://127.0.0.1:${port}`, token: 'hub', ...nothing });
+    fixture.addTunnel('c1', { settings: MANY_WORKERS, fallback: { name: 'away', key: 'kubeconfig' } });
+    fixture.gateway.tunnelChanged('c1');
+    await answers('c2');
+    const calls = crowd('c1', CROWD);
+    await until(() => fixture.counts.direct + fixture.counts.waiting === CROWD);
+    expect(fixture.counts.direct, 'alone it may take most of it').to.be.within(MAX_STREAMS / 2, MAX_STREAMS - 1);
+
+    for (let at = 0; at < 20; at++) expect((await get('c2')).text).to.equal('hello');
+
+    for (const call of calls) call.cancel();
+    await until(() => fixture.isQuiet);
+    silent.close();
   });
 
   it('two of them share, and who came first gives way as its streams end', async () => {
