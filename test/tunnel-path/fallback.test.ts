@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
 import { UNSAID_ACCESS } from '../../crds/access-settings.ts';
@@ -232,6 +232,45 @@ describe('tunnel-path/fallback', function () {
       refused: undefined,
       trouble: undefined,
     });
+  });
+
+  it('does not change its mind about the target with each request that one dead backend of it fails', async () => {
+    await lose();
+    let isDead = false;
+    const relay = createServer((socket) => {
+      if (isDead) return void socket.destroy();
+      const server = connect(Number(new URL(target.server).port), '127.0.0.1');
+      socket.on('error', () => server.destroy()).pipe(server);
+      server.on('error', () => socket.destroy()).pipe(socket);
+    });
+    await once(relay.listen(0, '127.0.0.1'), 'listening');
+    const { port } = relay.address() as AddressInfo;
+    // Each request connects anew.
+    path.upstream.answer = (_, response) => response.writeHead(200, { connection: 'close' }).end();
+    path.gateway.kubeconfigs.set('prod/kubeconfig', { ...target, server: `https://127.0.0.1:${port}` });
+    path.gateway.gateway.fallbackChanged('c1');
+    path.gateway.changes.length = 0;
+    const statuses = async (...backends: ('dead' | 'well')[]) => {
+      const seen: number[] = [];
+      for (const backend of backends) {
+        isDead = backend === 'dead';
+        seen.push((await ask({ method: 'POST', body: '{}' })).status);
+      }
+      return seen;
+    };
+    const trouble = () => path.gateway.gateway.facts('c1').fallback?.trouble;
+    try {
+      expect(await statuses('well', 'dead', 'well', 'dead', 'dead')).to.deep.equal([200, 503, 200, 503, 503]);
+      expect([trouble(), path.gateway.changes]).to.deep.equal([undefined, []]);
+      expect(await statuses('dead', 'dead', 'well')).to.deep.equal([503, 503, 200]);
+      expect(trouble()).to.be.a('string');
+      expect(path.gateway.changes).to.deep.equal(['c1']);
+      path.gateway.clock.advance(10_000);
+      expect(trouble()).to.equal(undefined);
+      expect(path.gateway.changes).to.deep.equal(['c1', 'c1']);
+    } finally {
+      relay.close();
+    }
   });
 
   it('tells nobody that his own credential is bad when the kubeconfig is', async () => {

@@ -21,7 +21,11 @@ export function checkFallback({ spec, sessions }: Observation): Verdict | undefi
     const message = `Gateways send requests to ${server} themselves, until the tunnel carries them again.`;
     return { status: 'True', reason: Reason.RequestsGoDirectly, message };
   }
-  return { status: 'False', reason: Reason.FallbackUnreachable, message: `Requests do not get there: ${trouble}.` };
+  return {
+    status: 'False',
+    reason: Reason.FallbackUnreachable,
+    message: `Requests do not get there, or not all of them: ${trouble}.`,
+  };
 }
 
 function carries({ liveSessions, circuit }: Observation['sessions']): boolean {

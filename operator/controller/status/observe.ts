@@ -30,7 +30,7 @@ export interface SessionFacts {
         readonly refused:
           | { readonly reason: 'KubeconfigMissing' | 'KubeconfigRefused'; readonly message: string }
           | undefined;
-        /** Why it could not be reached when it was asked last. */
+        /** Why it cannot be reached, or not always. */
         readonly trouble: string | undefined;
       }
     | undefined;

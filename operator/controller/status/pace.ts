@@ -7,20 +7,21 @@ import { isSameStatus, statusOf } from './status.ts';
 
 /** While Connected flaps, between two writes of whatever changed. */
 const FLAPPING_PAUSE_MS = 30_000;
-/** So many writes within that time may say nothing but other numbers, as when one of two agents comes and goes; then one a minute. */
-const NUMBERS = 12;
-const NUMBERS_WITHIN_MS = 600_000;
-const NUMBERS_PAUSE_MS = 60_000;
+/** So many writes within that time go at once; then one a minute: never more than 25 in 10 minutes, whatever comes and goes. */
+const WRITES = 16;
+const WITHIN_MS = 600_000;
+const BUSY_PAUSE_MS = 60_000;
+/** Of these so many may say nothing but other numbers, as when one of two agents comes and goes: the others are for verdicts. */
+const NUMBERS = 10;
 
 /** How the status of one tunnel changed and was written lately. Times are monotonic. */
 export interface Pace {
   readonly flaps: Flaps;
-  readonly writtenMs: number | undefined;
-  /** Writes of other numbers. */
-  readonly numbersMs: readonly number[];
+  /** The last writes, of what was seen of the last edit of the spec. */
+  readonly writtenMs: readonly number[];
 }
 
-export const CALM: Pace = { flaps: STEADY, writtenMs: undefined, numbersMs: [] };
+export const CALM: Pace = { flaps: STEADY, writtenMs: [] };
 
 /** What of a status is news. */
 type News = 'none' | 'numbers' | 'conditions' | 'generation';
@@ -66,24 +67,22 @@ function newsOf(previous: Status | undefined, status: Status): News {
   return verdictsOf(previous) === verdictsOf(status) ? 'numbers' : 'conditions';
 }
 
-/** How long a write has to wait; 0: not at all. What somebody asked for is never held back, nor the first word of flapping. */
-function heldMs(
-  { flaps, writtenMs, numbersMs }: Pace,
-  previous: Status | undefined,
-  news: News,
-  nowMs: number,
-): number {
+/** How long a write has to wait; 0: not at all. What somebody asked for is never held back. */
+function heldMs({ flaps, writtenMs }: Pace, previous: Status | undefined, news: News, nowMs: number): number {
   if (news === 'none' || news === 'generation') return 0;
-  const leftMs = (pauseMs: number) => (writtenMs === undefined ? 0 : Math.max(0, writtenMs + pauseMs - nowMs));
+  const writes = lately(writtenMs, nowMs).length;
+  const leftMs = (pauseMs: number) => Math.max(0, (writtenMs.at(-1) ?? Number.NEGATIVE_INFINITY) + pauseMs - nowMs);
+  if (writes >= WRITES) return leftMs(BUSY_PAUSE_MS);
+  // The first word of flapping goes at once.
   if (flaps.isFlapping && isFlappingIn(previous)) return leftMs(FLAPPING_PAUSE_MS);
-  const isBusy = news === 'numbers' && lately(numbersMs, nowMs).length >= NUMBERS;
-  return isBusy ? leftMs(NUMBERS_PAUSE_MS) : 0;
+  return news === 'numbers' && writes >= NUMBERS ? leftMs(BUSY_PAUSE_MS) : 0;
 }
 
+/** After an edit somebody waits for what comes of it: that begins anew. */
 function wrote(pace: Pace, news: News, nowMs: number): Pace {
   if (news === 'none') return pace;
-  const numbersMs = lately([...pace.numbersMs, ...(news === 'numbers' ? [nowMs] : [])], nowMs).slice(-NUMBERS);
-  return { ...pace, writtenMs: nowMs, numbersMs };
+  const before = news === 'generation' ? [] : lately(pace.writtenMs, nowMs);
+  return { ...pace, writtenMs: [...before, nowMs].slice(-WRITES) };
 }
 
 function isFlappingIn(status: Status | undefined): boolean {
@@ -92,7 +91,7 @@ function isFlappingIn(status: Status | undefined): boolean {
 }
 
 function lately(timesMs: readonly number[], nowMs: number): number[] {
-  return timesMs.filter((atMs) => nowMs - atMs < NUMBERS_WITHIN_MS);
+  return timesMs.filter((atMs) => nowMs - atMs < WITHIN_MS);
 }
 
 function verdictsOf({ conditions = [] }: Status): string {

@@ -14,6 +14,7 @@ import type { BudgetShares } from '../sessions/budget-shares.ts';
 import type { TunnelView } from '../sessions/tunnels.ts';
 import { Connection } from './connection.ts';
 import { JoinedStream } from './joined-stream.ts';
+import { arrived, missed, type Reach, settled, settlesInMs, UNASKED } from './reach.ts';
 import { type FallbackResult, NO_RESULTS, resultOf } from './result.ts';
 import { type FallbackTarget, isSameTarget } from './target.ts';
 
@@ -64,7 +65,8 @@ export class DirectWay {
   readonly #applicants = new Set<DirectApplicant>();
   readonly #results = { ...NO_RESULTS };
   #connection: Connection | undefined;
-  #trouble: string | undefined;
+  #reach: Reach = UNASKED;
+  #stopSettling = () => {};
 
   constructor(options: DirectWayOptions) {
     const { clock, view } = options;
@@ -85,9 +87,9 @@ export class DirectWay {
     return this.#results;
   }
 
-  /** Why the target could not be reached last time; undefined: it could, or was never asked. */
+  /** Why the target cannot be reached, or not always; undefined: it can, or was never asked. */
   get trouble(): string | undefined {
-    return this.#trouble;
+    return this.#reach.trouble;
   }
 
   /** Sends it to `target` now or when there is room. The returned function gives up: the client went away. */
@@ -114,7 +116,7 @@ export class DirectWay {
     if (timeouts === undefined) return;
     known?.reconfigure(timeouts.connectMs);
     if (known !== undefined && isSameTarget(known.target, target)) return this.wake();
-    this.#note(undefined);
+    this.#note(UNASKED);
     this.#connection = new Connection(target, () => view()?.settings.timeouts ?? timeouts, clock);
     known?.retire();
     this.wake();
@@ -126,7 +128,7 @@ export class DirectWay {
     this.#connection = undefined;
     this.turnAway();
     for (const applicant of [...this.#applicants]) applicant.revoke(ended(applicant, why));
-    this.#note(undefined);
+    this.#note(UNASKED);
     connection?.retire();
   }
 
@@ -143,6 +145,7 @@ export class DirectWay {
   }
 
   async close(): Promise<void> {
+    this.#stopSettling();
     await this.#connection?.close();
   }
 
@@ -209,8 +212,9 @@ export class DirectWay {
     this.#applicants.delete(applicant);
     connection.ended();
     if (connection === this.#connection) {
-      if (end.code === ErrorCode.UpstreamUnreachable) this.#note(end.detail);
-      else if (end.status !== undefined) this.#note(undefined);
+      const nowMs = this.#options.clock.nowMs();
+      if (end.code === ErrorCode.UpstreamUnreachable) this.#note(missed(this.#reach, end.detail, nowMs));
+      else if (end.status !== undefined) this.#note(arrived(this.#reach, nowMs));
     }
     share.release(0);
     this.#options.budgets.leave(applicant.tunnel);
@@ -218,10 +222,16 @@ export class DirectWay {
     queueMicrotask(() => this.wake());
   }
 
-  #note(trouble: string | undefined): void {
-    const isNews = (trouble === undefined) !== (this.#trouble === undefined);
-    this.#trouble = trouble;
-    if (isNews) this.#options.onTrouble(trouble);
+  #note(reach: Reach): void {
+    const { clock, onTrouble } = this.#options;
+    const isNews = (reach.trouble === undefined) !== (this.#reach.trouble === undefined);
+    this.#reach = reach;
+    this.#stopSettling();
+    const leftMs = settlesInMs(reach, clock.nowMs());
+    if (leftMs !== undefined) {
+      this.#stopSettling = clock.after(leftMs, () => this.#note(settled(this.#reach, clock.nowMs())));
+    }
+    if (isNews) onTrouble(reach.trouble);
   }
 }
 

@@ -24,7 +24,7 @@ export interface FallbackFacts {
   /** URL of the API server; undefined: there is none, `refused` says why. */
   readonly server: string | undefined;
   readonly refused: TargetTrouble | undefined;
-  /** Why it could not be reached when it was asked last. */
+  /** Why it cannot be reached, or not always. */
   readonly trouble: string | undefined;
 }
 

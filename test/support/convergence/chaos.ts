@@ -21,6 +21,7 @@ export interface Moment {
 }
 
 const JOURNAL_LENGTH = 80;
+const TUNNEL_STATUS = /\/clustertunnels\/[^/]+\/status/;
 const LEASES = '/leases';
 /** Written now and then whatever happens to tunnels. */
 const PUBLISHED = '/configmaps/clustertunnel-gateway';
@@ -36,6 +37,8 @@ interface Way {
 export class Chaos {
   /** Writes that operators attempted. */
   writes = 0;
+  /** Of tunnels' status. */
+  statusWrites = 0;
   /** The last calls with what became of them. */
   readonly journal: string[] = [];
   #faults: { readonly fault: Fault; left: number }[] = [];
@@ -111,6 +114,7 @@ export class Chaos {
     const { inner, at, life, watched } = way;
     const said = `${at}: ${call.method} ${call.path}`;
     if (call.method !== 'GET') this.writes++;
+    if (call.method === 'PATCH' && TUNNEL_STATUS.test(call.path)) this.statusWrites++;
     const acts = this.#due(way, call);
     try {
       for (const act of acts.before) await act();

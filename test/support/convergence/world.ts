@@ -6,6 +6,7 @@ import { type KubeClient, PatchType } from '../../../operator/kube/client.ts';
 import { isConflict, isNotFound } from '../../../operator/kube/errors.ts';
 import { type DataObject, type KubeObject, pathOf, RESOURCES } from '../../../operator/kube/objects.ts';
 import type { Transport } from '../../../operator/kube/transport.ts';
+import { pause } from '../../../process/clock.ts';
 import { type Kubeconfig, kubeconfigSecret } from '../remote-secret.ts';
 import { Chaos, type ClusterName } from './chaos.ts';
 import { agentSecretAt, deploymentAt, describeMade, type Made, madeFor, TUNNEL, theKeys, theTunnel } from './made.ts';
@@ -31,6 +32,9 @@ export const nobody: SessionFacts = { liveSessions: 0, gateways: 0, agents: [] }
 
 /** Time runs this much faster for operators. */
 const HASTE = 20;
+/** Of an operator that wrote a status so often the next write may wait so long. */
+const OFTEN = 10;
+const HELD_MS = 60_000;
 const PATIENCE_MS = 20_000;
 const never = new AbortController().signal;
 
@@ -41,6 +45,8 @@ export class World {
   readonly made: readonly Made[];
   readonly #options: WorldOptions;
   readonly #clock = scaledClock(HASTE);
+  /** How often the status had been written when the last one that was held must have come. */
+  #released = 0;
   readonly #agentsAt: ClusterName;
   #facts: SessionFacts = nobody;
   #operator: OperatorProcess | undefined;
@@ -106,6 +112,8 @@ export class World {
     const [secret] = KUBECONFIG_SECRETS;
     const remote = { placement: 'Kubeconfig', kubeconfigSecretRef: { name: secret } } as const;
     const agent = this.isRemote ? { ...remote, ...spec.agent } : spec.agent;
+    this.chaos.statusWrites = 0;
+    this.#released = 0;
     this.chaos.note(`— created with ${JSON.stringify({ ...spec, agent })}`);
     const body = { apiVersion, kind, metadata: { name: TUNNEL }, spec: { ...spec, agent } };
     await this.admin('hub').create(RESOURCES.clusterTunnel, {}, body, never);
@@ -179,6 +187,7 @@ export class World {
       await this.startOperator();
       unrest = (await this.#untold()) ?? (await this.#foundToDo(deadline)) ?? (await this.#podsToStart());
       unrest ??= await this.#flapping();
+      unrest ??= await this.#held();
       unrest ??= await this.#untold();
       if (deadline.aborted) throw new Error(`waited ${PATIENCE_MS / 1_000} s for quiet: ${unrest}`);
     }
@@ -228,6 +237,15 @@ export class World {
     return conditions.some(({ reason }) => reason === 'Flapping')
       ? 'the connection was not steady for long'
       : undefined;
+  }
+
+  /** The status was written so often that a write may be held back; undefined when it would have come. */
+  async #held(): Promise<string | undefined> {
+    const { statusWrites } = this.chaos;
+    if (statusWrites < OFTEN || statusWrites === this.#released) return undefined;
+    await pause(this.#clock, HELD_MS);
+    this.#released = statusWrites;
+    return 'the status was written often';
   }
 
   /** Pods that did not run yet; undefined when all do. */

@@ -1,7 +1,9 @@
 import { expect } from 'chai';
-import type { Status } from '../../../../crds/types.ts';
+import type { ClusterTunnel, Status } from '../../../../crds/types.ts';
 import type { Observation, SessionFacts } from '../../../../operator/controller/status/observe.ts';
 import { CALM, type Pace, paced } from '../../../../operator/controller/status/pace.ts';
+import { report } from '../../../../operator/controller/status/report.ts';
+import type { KubeClient } from '../../../../operator/kube/client.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
 import { observation, specOf } from './observation.ts';
 
@@ -12,6 +14,8 @@ const NOBODY: SessionFacts = { liveSessions: 0, gateways: 0, agents: [] };
 class Rig {
   readonly clock = new ManualClock();
   readonly written: { readonly atMs: number; readonly status: Status }[] = [];
+  /** What was due to be reported, whether it said anything new or not. */
+  readonly reported: { readonly previous: Status | undefined; readonly status: Status }[] = [];
   status: Status | undefined;
   pace: Pace = CALM;
   changes: Partial<Observation> = {};
@@ -52,7 +56,10 @@ class Rig {
     const { status, pace, paceWritten, isDue, againMs } = paced(this.pace, seen, this.status, this.clock.date());
     const isNews = isDue && JSON.stringify(status) !== JSON.stringify(this.status);
     this.pace = isDue ? paceWritten : pace;
-    if (isDue) this.status = status;
+    if (isDue) {
+      this.reported.push({ previous: this.status, status });
+      this.status = status;
+    }
     if (isNews) this.written.push({ atMs: this.nowMs, status });
     this.#cancel();
     if (againMs !== undefined) this.#cancel = this.clock.after(againMs, () => this.look());
@@ -62,13 +69,33 @@ class Rig {
     return this.clock.nowMs();
   }
 
+  /** Other changes each time, `stepMs` apart. */
+  alternate(changes: (at: number) => Partial<Observation>, stepMs: number, forMs: number): void {
+    for (let at = 0; at * stepMs < forMs; at++) {
+      this.changes = changes(at);
+      this.look();
+      this.clock.advance(stepMs);
+    }
+  }
+
+  /** The most writes within 10 minutes, wherever they begin. */
+  get mostWrites(): number {
+    const within = (from: number) =>
+      this.written.filter(({ atMs }) => atMs >= from && atMs < from + 10 * MINUTE_MS).length;
+    return Math.max(...this.written.map(({ atMs }) => within(atMs)));
+  }
+
   get connected(): string {
     return connectedIn(this.status);
   }
 }
 
 function connectedIn(status: Status | undefined): string {
-  const found = status?.conditions?.find(({ type }) => type === 'Connected');
+  return verdictIn(status, 'Connected');
+}
+
+function verdictIn(status: Status | undefined, type: string): string {
+  const found = status?.conditions?.find((each) => each.type === type);
   return `${found?.status}/${found?.reason}`;
 }
 
@@ -158,5 +185,104 @@ describe('operator/controller/status/pace', () => {
     rig.changes = { generation: 5 };
     rig.connect();
     expect(rig.connected).to.equal('True/SessionOpen');
+  });
+
+  const SPEC = specOf({ fallback: { kubeconfigSecretRef: { name: 'prod' } } });
+  const { sessions: WELL } = observation();
+  const UPSTREAM = WELL.upstream as NonNullable<SessionFacts['upstream']>;
+  /** How many Events the reports made. */
+  const events = async () => {
+    let count = 0;
+    const client = { patch: async () => ({}) } as unknown as KubeClient;
+    const deps = { client, record: () => void count++ };
+    for (const { previous, status } of rig.reported) {
+      const tunnel = { metadata: { name: 'prod' }, spec: {}, ...(previous && { status: previous }) } as ClusterTunnel;
+      await report(deps, tunnel, status, new AbortController().signal);
+    }
+    return count;
+  };
+  /** As often as it is looked, the agent has just reported. */
+  const well = () => ({ ...WELL, upstream: { ...UPSTREAM, observedAtMs: rig.nowMs } });
+  const directly = (trouble: string | undefined): Partial<Observation> => ({
+    spec: SPEC,
+    sessions: { ...NOBODY, fallback: { server: 'https://203.0.113.7:6443', refused: undefined, trouble } },
+  });
+  const circuit = (isOpen: boolean): Partial<Observation> => ({
+    sessions: { ...well(), circuit: isOpen ? { cause: 'refused' } : undefined },
+  });
+  const TROUBLES: Readonly<Record<string, readonly [(at: number) => Partial<Observation>, number]>> = {
+    'a fallback that fails and answers in turn': [(at) => directly(at % 2 ? 'connection refused' : undefined), 1_000],
+    'a circuit that opens and closes': [(at) => circuit(at % 2 === 1), 6_000],
+    'verdicts and numbers that change in turn': [
+      (at) => ({
+        sessions: { ...well(), liveSessions: at % 2 ? 1 : 2, circuit: at % 4 > 1 ? { cause: 'x' } : undefined },
+      }),
+      1_000,
+    ],
+    'a circuit that opens and closes, and a connection that comes and goes': [
+      (at) => (at % 40 > 20 ? { sessions: NOBODY } : circuit(at % 2 === 1)),
+      1_000,
+    ],
+    'numbers first, verdicts then, and a connection that flaps in the end': [
+      (at) => {
+        if (at < 100) return { sessions: { ...well(), liveSessions: at % 2 ? 1 : 2 } };
+        return at < 200 ? circuit(at % 2 === 1) : { sessions: at % 8 > 3 ? NOBODY : well() };
+      },
+      1_000,
+    ],
+  };
+  for (const [what, [changes, stepMs]] of Object.entries(TROUBLES)) {
+    it(`makes at most 25 writes in any 10 minutes of ${what}, and no more Events than that makes`, async () => {
+      rig.look();
+      rig.reported.length = 0;
+      rig.written.length = 0;
+      rig.alternate(changes, stepMs, 40 * MINUTE_MS);
+      expect(rig.mostWrites).to.be.within(8, 25);
+      // Of Ready, of Connected, and of what made them so.
+      expect(await events()).to.be.within(1, 3 * rig.written.length);
+    });
+  }
+
+  it('writes the first changes of verdicts at once, then the last truth within a minute, though nothing else happens', () => {
+    const at = () => verdictIn(rig.status, 'UpstreamHealthy');
+    for (let round = 0; round < 6; round++) {
+      for (const [isOpen, verdict] of [
+        [true, 'False/CircuitOpen'],
+        [false, 'True/ProbeSucceeded'],
+      ] as const) {
+        rig.clock.advance(1_000);
+        rig.changes = circuit(isOpen);
+        rig.look();
+        expect(at()).to.equal(verdict);
+      }
+    }
+    rig.alternate((turn) => circuit(turn % 2 === 0), 1_000, 11_000);
+    rig.changes = circuit(true);
+    rig.look();
+    expect(at()).to.equal('True/ProbeSucceeded');
+    rig.clock.advance(MINUTE_MS);
+    expect(at()).to.equal('False/CircuitOpen');
+    expect(rig.clock.pending).to.equal(0);
+    rig.clock.advance(10 * MINUTE_MS);
+    rig.changes = circuit(false);
+    rig.look();
+    expect(at(), 'calm again').to.equal('True/ProbeSucceeded');
+  });
+
+  it('leaves room for verdicts where only numbers changed often', () => {
+    rig.alternate((at) => ({ sessions: { ...well(), liveSessions: at % 2 ? 1 : 2 } }), 1_000, MINUTE_MS);
+    rig.changes = circuit(true);
+    rig.look();
+    expect(verdictIn(rig.status, 'UpstreamHealthy')).to.equal('False/CircuitOpen');
+  });
+
+  it('holds no edit back, nor what follows it, however often verdicts changed', () => {
+    rig.alternate((at) => circuit(at % 2 === 1), 1_000, 2 * MINUTE_MS);
+    rig.changes = { ...circuit(false), generation: 4 };
+    rig.look();
+    expect(rig.status?.observedGeneration).to.equal(4);
+    rig.changes = { ...circuit(true), generation: 4 };
+    rig.look();
+    expect(verdictIn(rig.status, 'UpstreamHealthy')).to.equal('False/CircuitOpen');
   });
 });
