@@ -191,9 +191,10 @@ export class Admission {
   #open({ tunnel, pool, head, isEnd, onStream }: Applicant, deadlineMs: number): boolean {
     const { isSuspended, isGone } = this.#state(tunnel);
     if (isSuspended || isGone) return false;
-    const link = choose(this.#options.registry.facts(tunnel).links, pool);
+    const nowMs = this.#options.clock.nowMs();
+    const link = choose(this.#options.registry.facts(tunnel).links, pool, nowMs);
     if (link === undefined) return false;
-    const leftMs = Math.max(1, Math.ceil(deadlineMs - this.#options.clock.nowMs()));
+    const leftMs = Math.max(1, Math.ceil(deadlineMs - nowMs));
     const stream = link.session.open(head(pool === 'ordinary' ? leftMs : 0), isEnd);
     if (stream === undefined) {
       this.#starved.add(tunnel);
