@@ -3,8 +3,8 @@ import type { Budget } from '../../../tunnel/flow/budget.ts';
 import type { SlotPool } from '../../../tunnel/session/gateway-session.ts';
 import { leaving, TunnelError } from '../front/tunnel-error.ts';
 import type { GatewayMeter } from '../meter.ts';
-import { choose } from '../sessions/choose.ts';
-import type { Registry } from '../sessions/registry.ts';
+import { choose, others } from '../sessions/choose.ts';
+import type { AgentLink, Registry } from '../sessions/registry.ts';
 import type { Tunnels } from '../sessions/tunnels.ts';
 import { type Absence, gaveUp, giveUpAtMs, type Patience, refusedAtOnce } from './absence.ts';
 import type { Applicant } from './applicant.ts';
@@ -65,6 +65,11 @@ export class Admission {
   waitingFor(tunnel: string): number {
     const rooms = this.#rooms.get(tunnel);
     return rooms === undefined ? 0 : sizeOf(rooms);
+  }
+
+  /** The sessions of other agents than this one (instanceId) that may reach the API server. */
+  others(tunnel: string, agent: string): AgentLink[] {
+    return others(this.#options.registry.facts(tunnel).links, agent, this.#options.clock.nowMs());
   }
 
   /** Opens a stream now or when there is room. The returned function gives up: the client went away. */
@@ -188,11 +193,13 @@ export class Admission {
     return refusal !== undefined;
   }
 
-  #open({ tunnel, pool, head, isEnd, onStream }: Applicant, deadlineMs: number): boolean {
+  #open({ tunnel, pool, avoid, head, isEnd, onStream }: Applicant, deadlineMs: number): boolean {
     const { isSuspended, isGone } = this.#state(tunnel);
     if (isSuspended || isGone) return false;
     const nowMs = this.#options.clock.nowMs();
-    const link = choose(this.#options.registry.facts(tunnel).links, pool, nowMs);
+    const elsewhere = avoid === undefined ? [] : this.others(tunnel, avoid);
+    const { links } = this.#options.registry.facts(tunnel);
+    const link = choose(elsewhere.length > 0 ? elsewhere : links, pool, nowMs);
     if (link === undefined) return false;
     const leftMs = Math.max(1, Math.ceil(deadlineMs - nowMs));
     const stream = link.session.open(head(pool === 'ordinary' ? leftMs : 0), isEnd);

@@ -19,6 +19,11 @@ export function choose(links: readonly AgentLink[], pool: SlotPool, nowMs: numbe
   return best;
 }
 
+/** The sessions of other agents than this one (instanceId) that may reach their API server. */
+export function others(links: readonly AgentLink[], agent: string, nowMs: number): AgentLink[] {
+  return links.filter((link) => link.instanceId !== agent && isWell(link, nowMs));
+}
+
 /** Open, and nothing bad was heard of it lately. */
 function isWell({ session, health }: AgentLink, nowMs: number): boolean {
   const isSick = health !== undefined && !health.report.k8sHealthy && nowMs - health.atMs <= REPORT_COUNTS_MS;

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { DEFAULT_CIRCUIT_BREAKER } from '../../../../crds/circuit-breaker.ts';
 import { ErrorCode } from '../../../../tunnel/wire/codes.ts';
 import { type AgentScript, GatewayFixture, type ScriptedAgent, whole } from '../../../support/gateway-fixture.ts';
 import { turns, until } from '../../../support/turns.ts';
@@ -81,5 +82,73 @@ describe('operator/gateway/sessions: one agent of two does not reach its API ser
     expect(sick.served).to.have.length(1);
     served.answer(200);
     await running;
+  });
+
+  describe('and has not said so yet', () => {
+    const reasonIn = ({ text }: { text: string }) => JSON.parse(text).details.causes[0].reason;
+    const few = { ordinary: 2, longRunning: 2 };
+
+    for (const rest of [{}, { method: 'DELETE' }, { path: `${PODS}?watch=1` }]) {
+      it(`sends what it could not ask to the other one: ${JSON.stringify(rest)}`, async () => {
+        const sick = await fixture.agent(refusing);
+        const well = await fixture.agent({ ...answering, slots: few });
+        expect(await ask(rest)).to.include({ status: 200, text: 'pods' });
+        expect([sick.served.length, well.served.length]).to.deep.equal([1, 1]);
+      });
+    }
+
+    it('refuses what has a body, of which nothing is left', async () => {
+      await fixture.agent(refusing);
+      const well = await fixture.agent({ ...answering, slots: few });
+      const answer = await ask({ method: 'POST', body: '{}' });
+      expect([answer.status, answer.headers['retry-after'], reasonIn(answer)]).to.deep.equal([
+        503,
+        '2',
+        'upstream_unreachable',
+      ]);
+      expect(well.served).to.have.length(0);
+    });
+
+    for (const [what, others] of [
+      ['there is no other one', []],
+      ['the other session is of the same process', [{ hello: { instanceId: 'process', connection: 1 } }]],
+      ['the other one has said that it is no better', [{ ...answering, isSick: true }]],
+    ] as const) {
+      it(`refuses at once when ${what}`, async () => {
+        const first = await fixture.agent({ ...refusing, hello: { instanceId: 'process', connection: 0 } });
+        for (const { isSick = false, ...script } of others as readonly (AgentScript & { isSick?: boolean })[]) {
+          const other = await fixture.agent({ ...script, slots: few });
+          if (isSick) await says(other, 1, false);
+        }
+        const answer = await ask();
+        expect([answer.status, reasonIn(answer)]).to.deep.equal([503, 'upstream_unreachable']);
+        expect(fixture.agents.map(({ served }) => served.length)).to.deep.equal([1, ...others.map(() => 0)]);
+        expect(first.end).to.equal(undefined);
+      });
+    }
+
+    it('asks no third one', async () => {
+      for (let count = 0; count < 3; count++) await fixture.agent(refusing);
+      const answer = await ask();
+      expect([answer.status, reasonIn(answer)]).to.deep.equal([503, 'upstream_unreachable']);
+      expect(fixture.agents.map(({ served }) => served.length).sort()).to.deep.equal([0, 1, 1]);
+    });
+
+    it('tells what the first one said when nobody may wait for the other one', async () => {
+      fixture.addTunnel('c1', {
+        admission: { rateLimit: { requestsPerSecond: 500, burst: 1_000 }, maxQueuedRequests: 0 },
+      });
+      await fixture.agent(refusing);
+      await fixture.agent({ slots: { ordinary: 0, longRunning: 1 } });
+      expect(reasonIn(await ask())).to.equal('upstream_unreachable');
+    });
+
+    it('counts for the circuit', async () => {
+      fixture.addTunnel('c1', { circuitBreaker: { ...DEFAULT_CIRCUIT_BREAKER, failureThreshold: 1 } });
+      await fixture.agent(refusing);
+      const well = await fixture.agent({ ...answering, slots: few });
+      expect(reasonIn(await ask())).to.equal('upstream_unreachable');
+      expect([fixture.gateway.circuits()[0]?.state, well.served.length]).to.deep.equal(['open', 0]);
+    });
   });
 });
