@@ -24,6 +24,8 @@ export class Health {
   readonly #vitals = new OwnVitals();
   #result: ProbeResult | undefined;
   #isProbing = false;
+  /** Monotonic: when the last look ended. The next one comes an interval later, however often the interval is told. */
+  #lookedMs = 0;
   #cancelNext: () => void = () => {};
   #cancelRepeat: () => void = () => {};
 
@@ -57,15 +59,20 @@ export class Health {
     send(this.#document(this.#result));
   }
 
-  /** The interval changed: counts from now. */
+  /** The interval may have changed: it counts from the last look. */
   reschedule(): void {
-    if (this.#isProbing || this.#stopping.signal.aborted) return;
-    this.#cancelNext();
-    this.#next();
+    if (!this.#isProbing && !this.#stopping.signal.aborted) this.#arm();
   }
 
   #next(): void {
-    this.#cancelNext = this.#options.clock.after(this.#options.intervalMs(), () => this.#look());
+    this.#lookedMs = this.#options.clock.nowMs();
+    this.#arm();
+  }
+
+  #arm(): void {
+    const { clock, intervalMs } = this.#options;
+    this.#cancelNext();
+    this.#cancelNext = clock.after(Math.max(0, this.#lookedMs + intervalMs() - clock.nowMs()), () => this.#look());
   }
 
   #look(): void {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type AgentSettings, agentSettings, parseAgentSettings } from '../crds/agent-settings.ts';
 import { validateSpec } from '../crds/validate.ts';
 import { DEFAULT_SETTINGS, type SessionSettings } from '../tunnel/session/settings.ts';
@@ -10,14 +11,14 @@ export function defaultSettings(): AgentSettings {
 }
 
 /** What came of a CONFIG document. */
-export type Applied = 'applied' | 'outdated';
+export type Applied = 'applied' | 'unchanged' | 'outdated';
 
 /** The limits and timeouts in force, by the newest generation seen. */
 export class Limits {
   readonly #onChange: (settings: AgentSettings) => void;
   #current: AgentSettings;
 
-  /** `onChange` brings new settings to what is running; it is not called for the first ones. */
+  /** `onChange` brings new settings to what is running; it is not called for the first ones, nor for the same again. */
   constructor(initial: AgentSettings, onChange: (settings: AgentSettings) => void) {
     this.#current = initial;
     this.#onChange = onChange;
@@ -32,6 +33,7 @@ export class Limits {
     const settings = parseAgentSettings(document);
     const isSameTunnel = settings.tunnelUid === this.#current.tunnelUid;
     if (isSameTunnel && settings.generation < this.#current.generation) return 'outdated';
+    if (isDeepStrictEqual(settings, this.#current)) return 'unchanged';
     this.#current = settings;
     this.#onChange(settings);
     return 'applied';

@@ -181,7 +181,10 @@ export class Server {
     const { limits, log } = this.#options;
     try {
       const applied = limits.apply(document);
-      log.info('limits received', { applied, generation: limits.current.generation });
+      log[applied === 'applied' ? 'info' : 'debug']('limits received', {
+        applied,
+        generation: limits.current.generation,
+      });
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
       log.warn('limits ignored', { error });

@@ -183,7 +183,7 @@ function innerParts(options: GatewayOptions) {
     cache.forget(tunnel);
     ways.forget(tunnel);
   });
-  const ask = oneProbeEach((tunnel) => registry.facts(tunnel).links);
+  const ask = oneProbeEach((tunnel) => registry.facts(tunnel).links, clock);
   const breaker = breakerFor(options, ask, (tunnel) => admission.changed(tunnel));
   const admission: Admission = new Admission({
     ...{ registry, tunnels, budget, breaker, clock, random },

@@ -21,12 +21,14 @@ describe('agent/health', () => {
   let probes: number;
   let sent: { readonly atMs: number; readonly report: HealthReport }[];
   let health: Health;
+  let everyMs: number;
 
   /** Starts at 0 of the times in `sent`, with its first finding. */
   const start = async (intervalMs: number) => {
     clock = new ManualClock();
     const zeroMs = clock.nowMs();
     found = WELL;
+    everyMs = intervalMs;
     probes = 0;
     sent = [];
     health = new Health({
@@ -35,7 +37,7 @@ describe('agent/health', () => {
         return found;
       },
       lastAnswerMs: () => undefined,
-      intervalMs: () => intervalMs,
+      intervalMs: () => everyMs,
       counts: () => ({ inFlight: 0, queued: 0, upstreamErrors: 0 }),
       send: (report) => sent.push({ atMs: clock.nowMs() - zeroMs, report }),
       clock,
@@ -79,6 +81,46 @@ describe('agent/health', () => {
       [20_000, 'Timeout'],
       [80_000, 'Timeout'],
     ]);
+  });
+
+  it('goes on probing while it is told the same interval again and again', async () => {
+    await start(10_000);
+    for (let round = 0; round < 60; round++) {
+      await pass(6_000);
+      health.reschedule();
+    }
+    expect(probes).to.equal(37);
+  });
+
+  for (const [what, afterMs, dueMs] of [
+    ['later, the rest of it', 4_000, 5_000],
+    ['and at once when it is over already', 7_000, 7_000],
+  ] as const) {
+    it(`counts a shorter interval from the last probe: ${what}`, async () => {
+      await start(10_000);
+      await pass(afterMs);
+      everyMs = 5_000;
+      health.reschedule();
+      await pass(dueMs - afterMs);
+      clock.advance(0);
+      await turn();
+      expect(probes).to.equal(2);
+      await pass(4_000);
+      expect(probes).to.equal(2);
+      await pass(1_000);
+      expect(probes).to.equal(3);
+    });
+  }
+
+  it('counts a longer interval from the last probe', async () => {
+    await start(10_000);
+    await pass(9_000);
+    everyMs = 20_000;
+    health.reschedule();
+    await pass(10_000);
+    expect(probes).to.equal(1);
+    await pass(1_000);
+    expect(probes).to.equal(2);
   });
 
   it('says nothing once it was stopped', async () => {

@@ -22,14 +22,25 @@ describe('agent/limits', () => {
     expect(limits.current.generation).to.equal(1);
   });
 
-  it('takes a newer generation, and the same again, and ignores an older one', () => {
+  it('takes a newer generation, and other words of the same one, and ignores an older one', () => {
     const seen: number[] = [];
     const limits = new Limits(defaultSettings(), (settings) => seen.push(settings.generation));
     expect(limits.apply({ ...defaultSettings(), generation: 3 })).to.equal('applied');
     expect(limits.apply({ ...defaultSettings(), generation: 2 })).to.equal('outdated');
-    expect(limits.apply({ ...defaultSettings(), generation: 3 })).to.equal('applied');
+    const health = { intervalMs: 7_000 };
+    expect(limits.apply({ ...defaultSettings(), generation: 3, health })).to.equal('applied');
     expect(seen).to.deep.equal([3, 3]);
-    expect(limits.current.generation).to.equal(3);
+    expect(limits.current).to.deep.include({ generation: 3, health });
+  });
+
+  it('changes nothing when it is told the same again', () => {
+    let changes = 0;
+    const limits = new Limits(defaultSettings(), () => {
+      changes += 1;
+    });
+    expect(limits.apply({ ...defaultSettings(), generation: 3 })).to.equal('applied');
+    expect(limits.apply({ ...defaultSettings(), generation: 3, future: {} })).to.equal('unchanged');
+    expect(changes).to.equal(1);
   });
 
   it('throws on what is none, and stays as it is', () => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ProtocolError } from '../errors.ts';
 import { ErrorCode, FrameType } from '../wire/codes.ts';
 import { type Document, type Goaway, type Hello, helloOf, type Slots } from '../wire/documents.ts';
@@ -47,6 +48,7 @@ export class GatewaySession {
    */
   workers: Slots = { ordinary: Number.POSITIVE_INFINITY, longRunning: Number.POSITIVE_INFINITY };
   #features: readonly string[] = [];
+  #configured: object | undefined;
 
   constructor(options: GatewaySessionOptions) {
     this.session = new Session(options, {
@@ -104,10 +106,12 @@ export class GatewaySession {
     return stream;
   }
 
-  /** Sends limits and timeouts; an older generation is ignored by the agent. */
+  /** Sends limits and timeouts, unless they are what it sent last; an older generation is ignored by the agent. */
   configure(document: object): void {
-    if (this.session.state === 'open' || this.session.state === 'draining')
-      this.session.document(FrameType.Config, document);
+    const isListening = this.session.state === 'open' || this.session.state === 'draining';
+    if (!isListening || isDeepStrictEqual(document, this.#configured)) return;
+    this.#configured = document;
+    this.session.document(FrameType.Config, document);
   }
 
   /** Extras are left out for an agent that could not read them. */

@@ -1,16 +1,15 @@
 import type { Clock } from '../../../process/clock.ts';
 import type { Budget } from '../../../tunnel/flow/budget.ts';
 import type { SlotPool } from '../../../tunnel/session/gateway-session.ts';
-import type { Stream } from '../../../tunnel/session/stream.ts';
-import type { RequestHead } from '../../../tunnel/wire/head.ts';
 import { leaving, TunnelError } from '../front/tunnel-error.ts';
 import type { GatewayMeter } from '../meter.ts';
-import { choose } from '../sessions/choose.ts';
-import type { AgentLink, Registry } from '../sessions/registry.ts';
+import { choose, others } from '../sessions/choose.ts';
+import type { Registry } from '../sessions/registry.ts';
 import type { Tunnels } from '../sessions/tunnels.ts';
 import { type Absence, gaveUp, giveUpAtMs, type Patience, refusedAtOnce } from './absence.ts';
 import type { Applicant } from './applicant.ts';
 import type { Breaker } from './breaker.ts';
+import { openOrError, tooLarge } from './opening.ts';
 import { WaitingRoom } from './waiting.ts';
 
 /** Of a tunnel that does not say limits.maxQueuedRequests. */
@@ -67,6 +66,11 @@ export class Admission {
   waitingFor(tunnel: string): number {
     const rooms = this.#rooms.get(tunnel);
     return rooms === undefined ? 0 : sizeOf(rooms);
+  }
+
+  /** The sessions of other agents than this one (instanceId) that may reach the API server. */
+  others(tunnel: string, agent: string): AgentLink[] {
+    return others(this.#options.registry.facts(tunnel).links, agent, this.#options.clock.nowMs());
   }
 
   /** Opens a stream now or when there is room. The returned function gives up: the client went away. */
@@ -192,12 +196,15 @@ export class Admission {
 
   /** True: it has its stream, or will never get one. */
   #open(applicant: Applicant, deadlineMs: number): boolean {
-    const { tunnel, pool, head, isEnd, onStream } = applicant;
+    const { tunnel, pool, avoid, head, isEnd, onStream } = applicant;
     const { isSuspended, isGone } = this.#state(tunnel);
     if (isSuspended || isGone) return false;
-    const link = choose(this.#options.registry.facts(tunnel).links, pool);
+    const nowMs = this.#options.clock.nowMs();
+    const elsewhere = avoid === undefined ? [] : this.others(tunnel, avoid);
+    const { links } = this.#options.registry.facts(tunnel);
+    const link = choose(elsewhere.length > 0 ? elsewhere : links, pool, nowMs);
     if (link === undefined) return false;
-    const leftMs = Math.max(1, Math.ceil(deadlineMs - this.#options.clock.nowMs()));
+    const leftMs = Math.max(1, Math.ceil(deadlineMs - nowMs));
     const stream = openOrError(link, head(pool === 'ordinary' ? leftMs : 0), isEnd);
     if (stream instanceof RangeError) {
       applicant.onError(tooLarge(applicant, stream));
@@ -235,22 +242,6 @@ export class Admission {
     this.#rooms.set(tunnel, rooms);
     return rooms;
   }
-}
-
-/** Who else waits is not to suffer from one whose head does not fit into a frame. */
-function openOrError({ session }: AgentLink, head: RequestHead, isEnd: boolean): Stream | RangeError | undefined {
-  try {
-    return session.open(head, isEnd);
-  } catch (error) {
-    if (error instanceof RangeError) return error;
-    throw error;
-  }
-}
-
-/** The client's own headers are bounded; with those of the gateway, and all the groups of a user, they may still be too much. */
-function tooLarge({ tunnel, path }: Applicant, { message }: RangeError): TunnelError {
-  const what = `the request with what the gateway adds for its user is larger than one to tunnel "${tunnel}" can be: ${message}`;
-  return new TunnelError('headers_too_large', what, { tunnel, path });
 }
 
 /** It does not wait: there is nothing to give up. */

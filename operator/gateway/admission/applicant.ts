@@ -26,6 +26,8 @@ export interface Applicant {
   readonly disconnectGraceMs: number;
   /** It may go another way: see Patience. */
   readonly hasFallback?: boolean;
+  /** instanceId of an agent that could not ask: another one is to, while there is one. */
+  readonly avoid?: string | undefined;
   /** What OPEN says, given the milliseconds that are left (0: no deadline). */
   readonly head: (deadlineMs: number) => RequestHead;
   /** The stream is open on this session; its events must be attached before returning. */

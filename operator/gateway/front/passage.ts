@@ -34,6 +34,8 @@ export class Passage {
   readonly #resending: Resending;
   readonly #served: Served;
   #isDirect = false;
+  /** instanceId of the one that has it, or had it last. */
+  #agent = '';
   #leave: () => void = () => {};
   #leaveDirect: () => void = () => {};
   #forget: () => void = () => {};
@@ -62,7 +64,8 @@ export class Passage {
     const leftMs = () => this.#leftMs;
     this.#turn = parts.cache.enter({ method, allowed, headers, hasBody: !isEnd, isUpgrade, leftMs });
     this.#ticket = parts.replays.enter(tunnel);
-    this.#resending = new Resending({ sent: this.#sent, info: route.info, ticket: this.#ticket, leftMs });
+    const hasOther = (agent: string) => parts.admission.others(tunnel, agent).length > 0;
+    this.#resending = new Resending({ sent: this.#sent, info: route.info, ticket: this.#ticket, leftMs, hasOther });
     this.#served = serve({
       sent: this.#sent,
       onDone: (outcome) => this.#done(outcome),
@@ -106,6 +109,7 @@ export class Passage {
       requestMs: this.#requestMs,
       disconnectGraceMs: view.settings.timeouts.disconnectGraceMs,
       hasFallback: this.#parts.fallbacks.isUsable(route.tunnel) && !this.#resending.mayHaveRun,
+      avoid: this.#resending.avoid,
       head: (deadlineMs) => this.#head(deadlineMs, this.#turn.sending(this.#sending)),
       onStream: (stream, link) => this.#start(stream, link),
       onError: (error) => this.#notCarried(error),
@@ -171,6 +175,7 @@ export class Passage {
     const { allowed } = this.#entered;
     const { tunnel } = allowed.route;
     const timeoutMs = this.#timeoutMs;
+    this.#agent = link.instanceId;
     const untilKnown = this.#sent.isRead ? undefined : unsettled.untilKnown(link, timeoutMs);
     const { budget } = link.session.session;
     const inflated = new InflatedStream(stream, {
@@ -200,7 +205,7 @@ export class Passage {
   }
 
   #again(error: StreamError): boolean {
-    if (this.#isDirect || !this.#resending.isDue(error)) return false;
+    if (this.#isDirect || !this.#resending.isDue(error, this.#agent)) return false;
     this.#apply();
     return true;
   }

@@ -39,7 +39,7 @@ export interface HubOptions {
   readonly random: () => number;
   readonly replicaId: string;
   readonly log: Logger;
-  /** Slots of this tunnel became free, or a session came or went. */
+  /** Slots of this tunnel became free, a session came or went, or may be chosen now that was not before. */
   readonly onRoom: (tunnel: string) => void;
 }
 
@@ -159,10 +159,14 @@ export class Hub {
         },
         onSlots: () => this.#options.onRoom(key.tunnel),
         onHealth: (document) => {
-          if (link !== undefined) this.#options.registry.heard(link, parseHealthReport(document));
+          if (link === undefined) return;
+          this.#options.registry.heard(link, parseHealthReport(document));
+          this.#options.onRoom(key.tunnel);
         },
-        onLeaving: (goaway) =>
-          log.info('agent leaves', { tunnel: key.tunnel, session: session.id, reason: goaway.reason }),
+        onLeaving: (goaway) => {
+          log.info('agent leaves', { tunnel: key.tunnel, session: session.id, reason: goaway.reason });
+          this.#options.onRoom(key.tunnel);
+        },
         onEnd: (end) => {
           budgets.leave(key.tunnel);
           if (link === undefined) this.#greeting -= 1;

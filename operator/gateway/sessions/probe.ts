@@ -1,4 +1,5 @@
 import { PROBE_USER } from '../../../crds/access-settings.ts';
+import type { Clock } from '../../../process/clock.ts';
 import { newTraceId } from '../../../process/trace.ts';
 import { ErrorCode } from '../../../tunnel/wire/codes.ts';
 import type { RequestHead } from '../../../tunnel/wire/head.ts';
@@ -8,15 +9,20 @@ import type { AgentLink } from './registry.ts';
 import type { TunnelView } from './tunnels.ts';
 
 /** Asks through the sessions that there are: one probe of a tunnel at a time, whoever wants it. False: another one runs, or no session has room. */
-export function oneProbeEach(linksOf: (tunnel: string) => readonly AgentLink[]) {
+export function oneProbeEach(linksOf: (tunnel: string) => readonly AgentLink[], clock: Clock) {
   const asking = new Set<string>();
   return (view: TunnelView, timeoutMs: number, hear: Hear): boolean => {
     const { name } = view;
     if (asking.has(name)) return false;
-    const isAsked = probeThrough(linksOf(name), view, timeoutMs, (outcome, status) => {
-      asking.delete(name);
-      hear(outcome, status);
-    });
+    const isAsked = probeThrough(
+      choose(linksOf(name), 'ordinary', clock.nowMs()),
+      view,
+      timeoutMs,
+      (outcome, status) => {
+        asking.delete(name);
+        hear(outcome, status);
+      },
+    );
     if (isAsked) asking.add(name);
     return isAsked;
   };
@@ -27,7 +33,7 @@ export function oneProbeEach(linksOf: (tunnel: string) => readonly AgentLink[]) 
  * who has no rights of his own. `hear` is told once how it went. False: no session has room.
  */
 function probeThrough(
-  links: readonly AgentLink[],
+  link: AgentLink | undefined,
   { settings }: Pick<TunnelView, 'settings'>,
   timeoutMs: number,
   hear: Hear,
@@ -43,7 +49,7 @@ function probeThrough(
     isLongRunning: false,
     isUpgrade: false,
   };
-  const stream = choose(links, 'ordinary')?.session.open(head, true);
+  const stream = link?.session.open(head, true);
   if (stream === undefined) return false;
   let cancelTimeout = () => {};
   overheard(stream, [hear]).attach({

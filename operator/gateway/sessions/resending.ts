@@ -3,7 +3,7 @@ import type { RequestInfo } from '../../../tunnel/request-info.ts';
 import type { Ticket } from '../admission/replays.ts';
 import { rowOf } from '../front/fault.ts';
 import type { TunnelError } from '../front/tunnel-error.ts';
-import { isLost, mayGoElsewhere, type Sent, tunnelErrorOf } from './stream-fault.ts';
+import { isLost, isUnreached, mayGoElsewhere, type Sent, tunnelErrorOf } from './stream-fault.ts';
 
 /** Sessions that one request is tried on, while it certainly ran on none. */
 const MAX_ATTEMPTS = 3;
@@ -21,6 +21,8 @@ interface ResendingOptions {
   readonly ticket: Ticket;
   /** What is left of the request's time, in ms. */
   readonly leftMs: () => number;
+  /** Whether another agent than this one (instanceId) may reach the API server. */
+  readonly hasOther: (agent: string) => boolean;
 }
 
 /** One request without a body, of whose answer nothing came: whether it is sent again, and what its client is told if that fails. */
@@ -28,6 +30,7 @@ export class Resending {
   readonly #options: ResendingOptions;
   #attempts = 1;
   #lost: TunnelError | undefined;
+  #unreached: { readonly agent: string; readonly error: TunnelError } | undefined;
 
   constructor(options: ResendingOptions) {
     this.#options = options;
@@ -38,13 +41,26 @@ export class Resending {
     return this.#lost !== undefined;
   }
 
-  /** Whether to send it once more: what certainly did not run, to another session; a read whose session was lost, once. */
-  isDue(error: StreamError): boolean {
-    const { sent, info, ticket, leftMs } = this.#options;
+  /** instanceId of the agent that could not connect. */
+  get avoid(): string | undefined {
+    return this.#unreached?.agent;
+  }
+
+  /**
+   * Whether to send it once more: what certainly did not run, to another session; what its agent (instanceId) could not
+   * connect for, to another agent, once; a read whose session was lost, once.
+   */
+  isDue(error: StreamError, agent: string): boolean {
+    const { sent, info, ticket, leftMs, hasOther } = this.#options;
     if (leftMs() <= 0) return false;
     if (mayGoElsewhere(error)) {
       this.#attempts += 1;
       return this.#attempts <= MAX_ATTEMPTS;
+    }
+    if (isUnreached(error)) {
+      if (this.#unreached !== undefined || !hasOther(agent)) return false;
+      this.#unreached = { agent, error: tunnelErrorOf(error, sent) };
+      return true;
     }
     if (this.#lost !== undefined || !isLost(error) || !isReplayable(sent, info) || !ticket.replay()) return false;
     this.#lost = tunnelErrorOf(error, sent);
@@ -54,6 +70,6 @@ export class Resending {
   /** What the client is told when it could not be sent again. A watch hears a 429, so that informers need no new list. */
   told(error: TunnelError): TunnelError {
     const isHeld = this.#options.info.verb === 'watch' && rowOf(error.kind).status === 429;
-    return this.#lost === undefined || isHeld ? error : this.#lost;
+    return isHeld ? error : (this.#lost ?? this.#unreached?.error ?? error);
   }
 }

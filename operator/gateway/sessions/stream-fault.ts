@@ -24,6 +24,11 @@ export function mayGoElsewhere({ code, execution }: StreamError): boolean {
   return execution === 'not-executed' && ELSEWHERE.has(code);
 }
 
+/** The agent could not connect to its API server, and so certainly did not ask it. */
+export function isUnreached({ code, execution }: StreamError): boolean {
+  return execution === 'not-executed' && code === ErrorCode.UpstreamUnreachable;
+}
+
 /** The session was lost under a request that may have run. */
 export function isLost({ code, execution }: StreamError): boolean {
   return code === ErrorCode.SessionLost && execution === 'unknown';

@@ -170,6 +170,19 @@ describe('operator/gateway/sessions/hub', function () {
     await said('"generation":3');
   });
 
+  it('tells an agent nothing when only the status of its tunnel changed', async () => {
+    const agent = await fixture.agent();
+    for (const generation of [SETTINGS.generation, SETTINGS.generation, SETTINGS.generation + 1]) {
+      fixture.addTunnel('c1', { settings: structuredClone({ ...SETTINGS, generation }) });
+      fixture.gateway.tunnelChanged('c1');
+    }
+    const later = await fixture.agent();
+    await until(() => agent.configs.length > 1);
+    await turns();
+    expect(agent.configs.map(({ generation }) => generation)).to.deep.equal([1, 2]);
+    expect(later.configs).to.have.length(1);
+  });
+
   it('lets running requests finish at a tunnel that is being deleted, and takes no more', async () => {
     const agent = await fixture.agent();
     const running = whole(fixture.client('http/1.1'), { path: PODS });
