@@ -4,7 +4,7 @@ import type { SlotPool } from '../../../tunnel/session/gateway-session.ts';
 import { leaving, TunnelError } from '../front/tunnel-error.ts';
 import type { GatewayMeter } from '../meter.ts';
 import { choose, others } from '../sessions/choose.ts';
-import type { Registry } from '../sessions/registry.ts';
+import type { AgentLink, Registry } from '../sessions/registry.ts';
 import type { Tunnels } from '../sessions/tunnels.ts';
 import { type Absence, gaveUp, giveUpAtMs, type Patience, refusedAtOnce } from './absence.ts';
 import type { Applicant } from './applicant.ts';

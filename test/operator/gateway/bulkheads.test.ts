@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { INITIAL_WINDOW_BYTES } from '../../../tunnel/wire/limits.ts';
 import { type Call, type Client, GatewayFixture, SETTINGS, whole } from '../../support/gateway-fixture.ts';
@@ -50,7 +50,8 @@ describe('operator/gateway: bulkheads', function () {
   });
 
   it('one that is away, with more direct requests than there is memory, does not either', async () => {
-    const silent = createServer((socket) => socket.on('error', () => {}));
+    const accepted: Socket[] = [];
+    const silent = createServer((socket) => accepted.push(socket.on('error', () => {})));
     await once(silent.listen(0, '127.0.0.1'), 'listening');
     const { port } = silent.address() as AddressInfo;
     const nothing = { caPem: undefined, tlsServerName: undefined, certificatePem: undefined, keyPem: undefined };
@@ -65,8 +66,10 @@ describe('operator/gateway: bulkheads', function () {
     for (let at = 0; at < 20; at++) expect((await get('c2')).text).to.equal('hello');
 
     for (const call of calls) call.cancel();
-    await until(() => fixture.isQuiet);
+    // Whoever is in the middle of connecting holds his place until that is over.
     silent.close();
+    for (const socket of accepted) socket.destroy();
+    await until(() => fixture.isQuiet);
   });
 
   it('two of them share, and who came first gives way as its streams end', async () => {
