@@ -66,7 +66,7 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
   const metrics = createOperatorMetrics();
   const { client, reviews } = hubClients(config, metrics);
   const keep: KeepOptions = { ...config, shelf: secretShelf(client, config.namespace), clock, log };
-  let certificates = await keepCertificates(keep);
+  const certificates = { kept: await keepCertificates(keep) };
   const recording = { client, clock, log, controller: 'clustertunnel.io/controller', instance: config.podName };
   const events = createEventRecorder(recording);
 
@@ -80,7 +80,7 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
     config: {
       ...config,
       identity: config.podName,
-      caBundle: () => certificates.authority.cert,
+      caBundle: () => certificates.kept.authority.cert,
       defaultAgentNamespace: DEFAULT_AGENT_NAMESPACE,
       remoteRemovalTimeoutMs: config.remoteRemovalTimeoutSeconds * 1_000,
     },
@@ -102,21 +102,31 @@ async function start(config: OperatorConfig, log: Logger): Promise<Parts> {
   await controller.start();
   const onRefused = refusalCounter(metrics.registry);
   const meter = gatewayMeter(metrics.registry, () => controller.tunnels.list().map(({ metadata }) => metadata.name));
-  const opened = await openGateway({ config, controller, reviews, onRefused, meter, log }, certificates.serving);
+  const opened = await openGateway({ config, controller, reviews, onRefused, meter, log }, certificates.kept.serving);
   gateway = opened;
   registerGatewayMetrics(metrics.registry, opened);
   const onChange = (pem: string) => opened.setClientAuthorities(pem);
   watchClientAuthorities({ client, clock, log, random: Math.random, onChange }, leaving.signal);
-  const onKept = (kept: KeptCertificates) => {
-    const { authority, serving } = certificates;
-    certificates = kept;
-    if (kept.serving.cert !== serving.cert) opened.setCertificate(kept.serving);
-    // Agents trust what their Secret says.
-    if (kept.authority.cert === authority.cert) return;
-    for (const { metadata } of controller.tunnels.list()) controller.enqueue(metadata.name);
-  };
+  const onKept = (kept: KeptCertificates) => useKept(kept, { certificates, controller, gateway: opened });
   followCertificates({ client, keep, random: Math.random, onKept }, leaving.signal);
   return { clients: [client, reviews], controller, gateway: opened, events, ops, leaving };
+}
+
+/** What was renewed is used from now on. */
+function useKept(
+  kept: KeptCertificates,
+  {
+    certificates,
+    controller,
+    gateway,
+  }: Pick<Parts, 'controller' | 'gateway'> & { certificates: { kept: KeptCertificates } },
+): void {
+  const { authority, serving } = certificates.kept;
+  certificates.kept = kept;
+  if (kept.serving.cert !== serving.cert) gateway.setCertificate(kept.serving);
+  // Agents trust what their Secret says.
+  if (kept.authority.cert === authority.cert) return;
+  for (const { metadata } of controller.tunnels.list()) controller.enqueue(metadata.name);
 }
 
 function hubClients(config: OperatorConfig, { apiAnswered: observe }: OperatorMetrics) {

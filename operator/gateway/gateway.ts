@@ -1,18 +1,13 @@
-import type { Clock } from '../../process/clock.ts';
-import type { Logger } from '../../process/log.ts';
-import { Budget } from '../../tunnel/flow/budget.ts';
-import { Admission } from './admission/admit.ts';
-import { Breaker, type CircuitSample } from './admission/breaker.ts';
+import type { Admission } from './admission/admit.ts';
+import type { CircuitSample } from './admission/breaker.ts';
 import { Rates } from './admission/rates.ts';
 import { Replays } from './admission/replays.ts';
-import type { Rate } from './admission/token-bucket.ts';
-import { Cache, type CacheCounts } from './cache/cache.ts';
+import type { CacheCounts } from './cache/cache.ts';
 import { countAll, type GatewayCounts } from './counts.ts';
 import { drain } from './drain.ts';
-import { type FallbackSample, Fallbacks } from './fallback/fallbacks.ts';
-import type { FindTarget } from './fallback/target.ts';
-import { Authenticator, type ReviewToken } from './front/authenticate.ts';
-import { Authorizer, type ReviewAccess } from './front/authorize.ts';
+import type { FallbackSample } from './fallback/fallbacks.ts';
+import { Authenticator } from './front/authenticate.ts';
+import { Authorizer } from './front/authorize.ts';
 import { CertificateLogins } from './front/certificate-logins.ts';
 import { Clusters } from './front/clusters.ts';
 import { FailedLogins } from './front/failed-logins.ts';
@@ -23,54 +18,14 @@ import { LongStreams } from './front/long-streams.ts';
 import { type ServingCertificate, startServer } from './front/server.ts';
 import type { TunnelError } from './front/tunnel-error.ts';
 import { UsableTunnels } from './front/usable-tunnels.ts';
+import type { GatewayOptions } from './gateway-options.ts';
 import { type HealthSample, healthSample } from './health/samples.ts';
-import { type AskThrough, type LookCounts, Ways } from './health/ways.ts';
+import type { LookCounts } from './health/ways.ts';
 import { type InForce, inForce } from './in-force.ts';
-import { type GatewayMeter, NO_METER } from './meter.ts';
-import type { FindAgentKey } from './sessions/agent-token.ts';
-import { BudgetShares } from './sessions/budget-shares.ts';
-import { Hub } from './sessions/hub.ts';
-import { oneProbeEach } from './sessions/probe.ts';
-import { Registry, type TunnelFacts } from './sessions/registry.ts';
+import { NO_METER } from './meter.ts';
+import { type Inner, innerParts } from './parts.ts';
+import type { TunnelFacts } from './sessions/registry.ts';
 import type { Tunnels, TunnelView } from './sessions/tunnels.ts';
-import { Unsettled } from './sessions/unsettled.ts';
-
-export interface GatewayOptions {
-  readonly host: string;
-  readonly port: number;
-  /** Whether clients may speak HTTP/2; they may unless told. */
-  readonly http2?: boolean;
-  readonly certificate: ServingCertificate;
-  /** Under which users reach it: https://host[:port]. */
-  readonly externalUrl: string;
-  /** Sum of receive windows of this process, in bytes; the cache holds at most half as much again. */
-  readonly maxBufferBytes: number;
-  readonly replicaId: string;
-  readonly tunnels: Tunnels;
-  readonly findKey: FindAgentKey;
-  /** Of spec.fallback; without it no tunnel has one. */
-  readonly findFallback?: FindTarget;
-  readonly reviewToken: ReviewToken;
-  readonly reviewAccess: ReviewAccess;
-  /** Of web pages that may ask, beside the gateway's own: https://host[:port]. */
-  readonly allowedOrigins?: readonly string[];
-  /** Tokens must be for one of these; none: for the hub's API server. */
-  readonly tokenAudiences?: readonly string[];
-  /** Unknown tokens that one address may try a second, in the long run; any number unless told. */
-  readonly failedLoginsPerSecond?: number;
-  /** Of each user over all tunnels; any unless told. */
-  readonly userRate?: Rate | undefined;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly log: Logger;
-  /** How long the head of a request may take; 10 s unless told. */
-  readonly headTimeoutMs?: number;
-  /** A request was answered by the gateway itself, for the cause of this code. */
-  readonly onRefused?: (code: string) => void;
-  readonly meter?: GatewayMeter;
-  /** What is known of a tunnel's sessions changed. */
-  readonly onTunnelChange: (tunnel: string) => void;
-}
 
 export interface Gateway {
   readonly port: number;
@@ -108,7 +63,8 @@ export interface Gateway {
 /** The exposed half of the operator: clients on one side, agents on the other. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { clock, random, log, tunnels, certificate, host, port, externalUrl, allowedOrigins = [] } = options;
-  const { budget, cache, registry, breaker, ways, admission, unsettled, hub, fallbacks } = innerParts(options);
+  const inner = innerParts(options);
+  const { budget, cache, registry, breaker, ways, admission, unsettled, hub, fallbacks } = inner;
   const certificates = new CertificateLogins(clock);
   const gate = gateFor(options, certificates);
   const usable = new UsableTunnels({ gate, tunnels, clock });
@@ -136,11 +92,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const counts = () => countAll({ registry, hub, handler, admission, unsettled, fallbacks, server, budget });
   return {
     port: server.port,
-    facts: (tunnel) => {
-      const of = { circuit: breaker.facts(tunnel), way: ways.facts(tunnel), fallback: fallbacks.facts(tunnel) };
-      const known = Object.entries(of).filter(([, fact]) => fact !== undefined);
-      return { ...registry.facts(tunnel), ...Object.fromEntries(known) };
-    },
+    facts: (tunnel) => factsOf(tunnel, { registry, breaker, ways, fallbacks }),
     counts,
     maxBufferBytes: options.maxBufferBytes,
     waiting: () => waitingFor(tunnels, admission),
@@ -152,15 +104,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     looks: () => ways.counts,
     fallbacks: () => fallbacks.samples(),
     fallbackChanged: (name) => fallbacks.changed(name),
-    tunnelChanged: (name) => {
-      const view = tunnels.get(name);
-      tunnelChanged(name, view, { hub, admission, registry });
-      longStreams.tunnelChanged(name, view);
-      breaker.tunnelChanged(name);
-      ways.tunnelChanged(name);
-      cache.tunnelChanged(name, view);
-      fallbacks.changed(name);
-    },
+    tunnelChanged: (name) => tellAll(name, tunnels.get(name), { ...inner, longStreams }),
     setCertificate: (next) => server.setCertificate(next),
     setClientAuthorities: (pem) => certificates.setAuthorities(pem),
     drain: async (signal) => {
@@ -170,91 +114,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
+function factsOf(
+  tunnel: string,
+  { registry, breaker, ways, fallbacks }: Pick<Inner, 'registry' | 'breaker' | 'ways' | 'fallbacks'>,
+): TunnelFacts {
+  const of = { circuit: breaker.facts(tunnel), way: ways.facts(tunnel), fallback: fallbacks.facts(tunnel) };
+  const known = Object.entries(of).filter(([, fact]) => fact !== undefined);
+  return { ...registry.facts(tunnel), ...Object.fromEntries(known) };
+}
+
 function waitingFor(tunnels: Tunnels, admission: Admission): ReadonlyMap<string, number> {
   return new Map(tunnels.list().map(({ name }) => [name, admission.waitingFor(name)]));
-}
-
-/** What knows of sessions and of who waits for them. */
-function innerParts(options: GatewayOptions) {
-  const { clock, random, tunnels, maxBufferBytes, meter = NO_METER } = options;
-  const budget = new Budget(maxBufferBytes);
-  const cache = new Cache(clock, maxBufferBytes);
-  const registry = registryFor(options, (tunnel) => {
-    cache.forget(tunnel);
-    ways.forget(tunnel);
-  });
-  const ask = oneProbeEach((tunnel) => registry.facts(tunnel).links, clock);
-  const breaker = breakerFor(options, ask, (tunnel) => admission.changed(tunnel));
-  const admission: Admission = new Admission({
-    ...{ registry, tunnels, budget, breaker, clock, random },
-    onWaited: (tunnel, waitedMs) => meter.waited(tunnel, waitedMs),
-  });
-  const ways: Ways = waysFor(options, { registry, breaker, admission, ask });
-  const budgets = new BudgetShares(budget);
-  const fallbacks = fallbacksFor(options, { budget, budgets });
-  budget.onFreed = () => {
-    admission.freed();
-    fallbacks.freed();
-  };
-  const unsettled = new Unsettled(clock);
-  const onRoom = (tunnel: string) => {
-    admission.changed(tunnel);
-    breaker.roomCame(tunnel);
-    ways.roomCame(tunnel);
-  };
-  const hub = new Hub({ ...options, registry, unsettled, budgets, meter, onRoom });
-  return { budget, cache, registry, breaker, ways, admission, unsettled, hub, fallbacks };
-}
-
-const NO_TARGET: ReturnType<FindTarget> = { trouble: { reason: 'KubeconfigMissing', message: 'No Secrets are read.' } };
-
-function fallbacksFor(
-  { tunnels, findFallback, clock, log, onTunnelChange }: GatewayOptions,
-  memory: { readonly budget: Budget; readonly budgets: BudgetShares },
-): Fallbacks {
-  const findTarget = findFallback ?? (() => NO_TARGET);
-  return new Fallbacks({ tunnels, findTarget, ...memory, clock, log, onChange: onTunnelChange });
-}
-
-/** `forget`: what is remembered of a tunnel goes with its last session. */
-function registryFor({ clock, onTunnelChange }: GatewayOptions, forget: (tunnel: string) => void): Registry {
-  const registry: Registry = new Registry(clock, (tunnel) => {
-    // Whoever comes next may be in front of another API server.
-    if (registry.facts(tunnel).links.length === 0) forget(tunnel);
-    onTunnelChange(tunnel);
-  });
-  return registry;
-}
-
-/** `wake`: who waits for this tunnel is told. */
-function breakerFor(options: GatewayOptions, ask: AskThrough, wake: (tunnel: string) => void): Breaker {
-  return new Breaker({
-    ...options,
-    ask,
-    onChange: (tunnel) => {
-      // Not from inside the event that told of it.
-      queueMicrotask(() => wake(tunnel));
-      options.onTunnelChange(tunnel);
-    },
-  });
-}
-
-interface Watched {
-  readonly registry: Registry;
-  readonly breaker: Breaker;
-  readonly admission: Admission;
-  readonly ask: AskThrough;
-}
-
-function waysFor(options: GatewayOptions, { registry, breaker, admission, ask }: Watched): Ways {
-  return new Ways({
-    ...options,
-    isConnected: (tunnel) => registry.facts(tunnel).links.some(({ session }) => session.isOpen),
-    isAwaited: (tunnel) => admission.isAwaited(tunnel),
-    isCircuitOpen: (tunnel) => breaker.state(tunnel) !== 'closed',
-    ask,
-    onChange: options.onTunnelChange,
-  });
 }
 
 /** Who may come in, by what the hub says. */
@@ -267,10 +137,23 @@ function gateFor(options: GatewayOptions, certificates: CertificateLogins): Gate
   return new Gate({ authenticator, certificates, authorizer, tunnels, allowedOrigins, clock, log });
 }
 
+type Told = Inner & { readonly longStreams: LongStreams };
+
+/** A tunnel's spec changed. */
+function tellAll(name: string, view: TunnelView | undefined, parts: Told): void {
+  const { longStreams, breaker, ways, cache, fallbacks } = parts;
+  tunnelChanged(name, view, parts);
+  longStreams.tunnelChanged(name, view);
+  breaker.tunnelChanged(name);
+  ways.tunnelChanged(name);
+  cache.tunnelChanged(name, view);
+  fallbacks.changed(name);
+}
+
 function tunnelChanged(
   name: string,
   view: TunnelView | undefined,
-  { hub, admission, registry }: { readonly hub: Hub; readonly admission: Admission; readonly registry: Registry },
+  { hub, admission, registry }: Pick<Inner, 'hub' | 'admission' | 'registry'>,
 ): void {
   if (view === undefined) {
     hub.drop(name, 'the tunnel was deleted');

@@ -10,6 +10,7 @@ import { type Absence, gaveUp, giveUpAtMs, type Patience, refusedAtOnce } from '
 import type { Applicant } from './applicant.ts';
 import type { Breaker } from './breaker.ts';
 import { openOrError, tooLarge } from './opening.ts';
+import { type Presence, type Rooms, sizeOf } from './rooms.ts';
 import { WaitingRoom } from './waiting.ts';
 
 /** Of a tunnel that does not say limits.maxQueuedRequests. */
@@ -26,14 +27,6 @@ export interface AdmissionOptions {
   /** A request has stopped to wait. */
   readonly onWaited?: GatewayMeter['waited'];
 }
-
-/** Who waits for a tunnel's workers, by pool. */
-interface Rooms extends Readonly<Record<SlotPool, WaitingRoom>> {
-  /** How the tunnel was when the deadlines of who waits were read last. */
-  presence: Presence;
-}
-
-type Presence = Pick<Absence, 'isConnected' | 'awaySinceMs'>;
 
 /** Now, later or not: hands each request a stream as soon as an agent has a free worker for it. */
 export class Admission {
@@ -248,8 +241,4 @@ export class Admission {
 function refused({ onError }: Applicant, error: TunnelError): () => void {
   onError(error);
   return () => {};
-}
-
-function sizeOf({ ordinary, longRunning }: Rooms): number {
-  return ordinary.size + longRunning.size;
 }

@@ -3,7 +3,8 @@ import type { Logger } from '../../../process/log.ts';
 import type { Budget } from '../../../tunnel/flow/budget.ts';
 import type { BudgetShares } from '../sessions/budget-shares.ts';
 import type { Tunnels, TunnelView } from '../sessions/tunnels.ts';
-import { type DirectApplicant, DirectWay } from './direct-way.ts';
+import type { DirectApplicant } from './direct-applicant.ts';
+import { DirectWay } from './direct-way.ts';
 import type { FallbackResult } from './result.ts';
 import type { FallbackTarget, FindTarget, TargetTrouble } from './target.ts';
 

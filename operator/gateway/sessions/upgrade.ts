@@ -1,7 +1,4 @@
-import type { Duplex } from 'node:stream';
-import type { Clock } from '../../../process/clock.ts';
 import { describeError } from '../../../process/redact.ts';
-import type { Trace } from '../../../process/trace.ts';
 import type { StreamError } from '../../../tunnel/errors.ts';
 import { redirectTrouble } from '../../../tunnel/redirect.ts';
 import { headerOf, headerTrouble } from '../../../tunnel/request-headers.ts';
@@ -16,28 +13,14 @@ import { switchesTo } from '../front/upgrade-request.ts';
 import { type AnswerBody, answerBody, answerHeaders, NO_BODY } from './answer-body.ts';
 import type { ExchangeOutcome } from './exchange-options.ts';
 import { guarded } from './guarded.ts';
-import { type Sent, strangeAnswer, tunnelErrorOf } from './stream-fault.ts';
+import { strangeAnswer, tunnelErrorOf } from './stream-fault.ts';
 import type { UntilKnown } from './unsettled.ts';
+import type { UpgradeOptions } from './upgrade-options.ts';
 import { viaOf } from './via.ts';
 
 const SWITCHING_PROTOCOLS = 101;
 /** What follows a head 101, both ways: bytes, as many as come. */
 const RAW: AnswerBody = { isSent: true, leastBytes: 0, mostBytes: Number.POSITIVE_INFINITY };
-
-export interface UpgradeOptions {
-  /** The client's connection, which nobody reads yet. */
-  readonly socket: Duplex;
-  readonly method: string;
-  /** websocket or SPDY/3.1. */
-  readonly protocol: string;
-  readonly sent: Sent;
-  readonly trace: Trace;
-  readonly clock: Clock;
-  /** Nothing was sent to the client yet: answer with this. */
-  readonly onError: (error: TunnelError) => void;
-  /** Once: how it ended, for the audit line. */
-  readonly onDone: (outcome: ExchangeOutcome) => void;
-}
 
 /**
  * One upgrade ↔ one stream: exec, attach, port-forward and `…/proxy/…`.
