@@ -3,7 +3,7 @@ import { Registry } from 'prom-client';
 import { gaugesOf } from '../../../agent/gauges.ts';
 import { AgentMetrics } from '../../../agent/metrics.ts';
 import { gatewayMeter, refusalCounter, registerGatewayMetrics } from '../../../operator/gateway/metrics.ts';
-import { turns, until } from '../../support/turns.ts';
+import { until } from '../../support/turns.ts';
 import type { BrokenPathOptions } from '../broken-path.ts';
 import { FaultStage } from '../fault-stage.ts';
 import { StuckTransport } from './stuck-transport.ts';
@@ -90,10 +90,10 @@ export class CrossedPath {
 
   /** All held answers end, and those of who waits for their place. */
   async endAll(): Promise<void> {
-    while (this.stage.path.gateway.counts.requests > 0) {
+    await until(() => {
       for (const response of this.#answering.splice(0)) response.end('whole');
-      await turns(1);
-    }
+      return this.stage.path.gateway.counts.requests === 0;
+    });
   }
 
   /** Called when the path stops. */
