@@ -28,6 +28,8 @@ export class Bench {
 
   constructor({ url, ca, settings = defaultSettings(), token }: BenchOptions) {
     this.#serving = new Serving({ url, ca, settings, token, clock: this.clock });
+    // No gateway sends CONFIG here.
+    this.#serving.limits.apply(settings);
     this.gateway = new GatewayEnd(this.pair.left);
     const { server } = this.#serving;
     const deaf = { onReady: () => {}, onLeaving: () => {}, onEnd: () => {} };

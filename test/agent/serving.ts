@@ -57,7 +57,7 @@ export class Serving {
       onExchangeEnd,
     } = options;
     // Older than what the gateway says: CONFIG brings it, as to an agent that has just started.
-    this.limits = new Limits({ ...settings, generation: 0 }, (next) => bringSettings(next, this));
+    this.limits = new Limits({ ...settings, generation: settings.generation - 1 }, (next) => bringSettings(next, this));
     this.pools = {
       ordinary: new WorkerPool({ limit: settings.limits.maxConcurrentRequests, queueLimit: 4 }),
       longRunning: new WorkerPool({ limit: settings.limits.maxLongRunningRequests, queueLimit: 4 }),
