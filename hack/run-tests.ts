@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { realpathSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { ensureBinaries, ensureHelm, ensureNodeBinaries } from './lab/binaries.ts';
@@ -94,7 +95,7 @@ function runSuite(args: readonly string[], counts: Counts): Promise<number> {
   const mocha = spawn(
     process.execPath,
     // Not mocha's launcher: it would start this as another process, which outlives it when it is killed.
-    ['--import=tsx', 'node_modules/mocha/lib/cli/cli.js', ...args, '--reporter', 'hack/mocha-lines.cjs'],
+    ['--import=tsx', realpathSync('node_modules/mocha/lib/cli/cli.js'), ...args, '--reporter', 'hack/mocha-lines.cjs'],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },
