@@ -184,8 +184,8 @@ function untraced(text: string): string {
   return text.replaceAll(/\(trace [^)]*\)/g, '(trace …)').replaceAll(/^[EWI]\d{4} [\d:.]+ +\d+ /gm, '');
 }
 
-/** The answer with the tunnel's name hidden: all else must be the same. */
-function unnamed({ status, headers, body }: RawAnswer, tunnel: string) {
+/** The answer with the tunnel's name hidden: all else must be the same, but for the hop's own span. */
+function unnamed({ status, headers: { traceparent: _, ...headers }, body }: RawAnswer, tunnel: string) {
   return JSON.parse(JSON.stringify({ status, headers, body }).replaceAll(tunnel, '<tunnel>'));
 }
 

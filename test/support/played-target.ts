@@ -67,7 +67,8 @@ export class PlayedTarget {
       upstream.keepsBodies = false;
       const { token, ca } = credentialsIn(await lab.manifest(TUNNEL));
       const gateway = await front({ url: lab.lab.gatewayUrl, ca });
-      const agent = await startAgent(lab, { tunnel: TUNNEL, gateway: { ...gateway, token }, upstream });
+      const door = { url: gateway.url, ca: gateway.ca, token };
+      const agent = await startAgent(lab, { tunnel: TUNNEL, gateway: door, upstream });
       return new PlayedTarget(lab, upstream, agent);
     } catch (error) {
       await upstream?.close();

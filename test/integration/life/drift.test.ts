@@ -9,6 +9,8 @@ import type { WatchClient } from '../../support/watch-client.ts';
 const HOME = 'home';
 /** Tunnels that lose one thing each. */
 const KEYS = 'keys';
+/** Not the same: a tunnel that loses its only agent twice in two minutes flaps, and is Ready later. */
+const LOST_KEYS = 'lost-keys';
 const TOKEN = 'token';
 const ACCOUNT = 'account';
 const DEPLOYED = 'deployed';
@@ -103,7 +105,7 @@ describeLife('life: drift at a Local agent', { targets: 0 }, (life) => {
   };
 
   before(async () => {
-    const names = [HOME, KEYS, TOKEN, ACCOUNT, DEPLOYED];
+    const names = [HOME, KEYS, LOST_KEYS, TOKEN, ACCOUNT, DEPLOYED];
     await Promise.all(names.map((name) => life().create(name)));
     await Promise.all(names.map((name) => life().ready(name)));
     agents = await life().agents(hub(), HOME, 1);
@@ -144,9 +146,9 @@ describeLife('life: drift at a Local agent', { targets: 0 }, (life) => {
   });
 
   it('the keys deleted by hand: made again, and the next agent logs in', async () => {
-    await madeAgain(keys(KEYS));
-    await readyAfterKill(KEYS);
-    expect(await life().keyCount(KEYS)).to.equal(1);
+    await madeAgain(keys(LOST_KEYS));
+    await readyAfterKill(LOST_KEYS);
+    expect(await life().keyCount(LOST_KEYS)).to.equal(1);
   });
 
   it("the agent's token overwritten by hand: the agent gets one that is valid", async () => {
