@@ -416,6 +416,15 @@ export class GatewayFixture {
     return Object.values(rest).every((count) => count === 0);
   }
 
+  /** Stops as well when nothing becomes quiet. @throws Error that says so: a request has left something */
+  async stopQuiet(): Promise<void> {
+    try {
+      await until(() => this.isQuiet);
+    } finally {
+      await this.stop();
+    }
+  }
+
   async stop(): Promise<void> {
     for (const close of this.#closers) close();
     await this.gateway.drain(AbortSignal.abort());

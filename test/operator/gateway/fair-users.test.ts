@@ -18,10 +18,7 @@ describe('operator/gateway: users of one tunnel', function () {
     });
     agent = await fixture.agent({ slots: { ordinary: WORKERS, longRunning: WORKERS } });
   });
-  afterEach(async () => {
-    await until(() => fixture.isQuiet);
-    await fixture.stop();
-  });
+  afterEach(() => fixture.stopQuiet());
 
   const ask = (token: string, count: number, headers: Record<string, string> = {}): Call[] => {
     const clients = Array.from({ length: Math.ceil(count / 200) }, () => fixture.client('h2'));

@@ -13,13 +13,7 @@ describe('operator/gateway/front/clusters', function () {
   beforeEach(async () => {
     fixture = await GatewayFixture.start();
   });
-  afterEach(async () => {
-    try {
-      await until(() => fixture.isQuiet);
-    } finally {
-      await fixture.stop();
-    }
-  });
+  afterEach(() => fixture.stopQuiet());
 
   const ask = (rest: object = {}) => whole(fixture.client('http/1.1'), { path: '/clusters', ...rest });
   const names = async (rest: object = {}) => {

@@ -14,13 +14,7 @@ describe('operator/gateway/front/handler', function () {
   beforeEach(async () => {
     fixture = await GatewayFixture.start();
   });
-  afterEach(async () => {
-    try {
-      await until(() => fixture.isQuiet);
-    } finally {
-      await fixture.stop();
-    }
-  });
+  afterEach(() => fixture.stopQuiet());
 
   async function ask(path: string, rest: object = {}) {
     const { status, headers, text } = await whole(fixture.client('http/1.1'), { path, ...rest });

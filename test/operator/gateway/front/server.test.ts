@@ -29,13 +29,7 @@ describe('operator/gateway/front/server', function () {
     onServe.serve = (served) => served.answer(200, ['Content-Length', '2'], 'ok');
     agent = await fixture.agent({ serve: (served) => onServe.serve(served) });
   });
-  afterEach(async () => {
-    try {
-      await until(() => fixture.isQuiet);
-    } finally {
-      await fixture.stop();
-    }
-  });
+  afterEach(() => fixture.stopQuiet());
 
   /** Sends bytes, returns what came back once the gateway has closed, or once it has said `part`. */
   async function say(bytes: string, part?: string): Promise<string> {

@@ -14,13 +14,7 @@ describe('operator/gateway/sessions: a second session of one connection', functi
   beforeEach(async () => {
     fixture = await GatewayFixture.start();
   });
-  afterEach(async () => {
-    try {
-      await until(() => fixture.isQuiet);
-    } finally {
-      await fixture.stop();
-    }
-  });
+  afterEach(() => fixture.stopQuiet());
 
   const greet = (hello: AgentScript['hello'] = {}, script: AgentScript = {}) =>
     fixture.agent({ ...script, hello: { ...PROCESS, ...hello } });

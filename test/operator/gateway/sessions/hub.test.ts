@@ -19,13 +19,7 @@ describe('operator/gateway/sessions/hub', function () {
   beforeEach(async () => {
     fixture = await GatewayFixture.start();
   });
-  afterEach(async () => {
-    try {
-      await until(() => fixture.isQuiet);
-    } finally {
-      await fixture.stop();
-    }
-  });
+  afterEach(() => fixture.stopQuiet());
 
   /** The HTTP answer to an upgrade that was refused. */
   async function refusal(socket: WebSocket) {

@@ -28,13 +28,7 @@ for (const protocol of PROTOCOLS) {
       fixture = await GatewayFixture.start();
       agent = await fixture.agent({ hello: PROCESS });
     });
-    afterEach(async () => {
-      try {
-        await until(() => fixture.isQuiet);
-      } finally {
-        await fixture.stop();
-      }
-    });
+    afterEach(() => fixture.stopQuiet());
 
     /** A request that the agent has, and has not answered. */
     async function running(ask: Partial<Ask>) {

@@ -24,13 +24,7 @@ for (const protocol of PROTOCOLS) {
       fixture = await GatewayFixture.start();
       agent = await fixture.agent();
     });
-    afterEach(async () => {
-      try {
-        await until(() => fixture.isQuiet);
-      } finally {
-        await fixture.stop();
-      }
-    });
+    afterEach(() => fixture.stopQuiet());
 
     /** Requests that the agent has, and has not answered. */
     async function running(count: number, ask: Partial<Ask> = {}) {

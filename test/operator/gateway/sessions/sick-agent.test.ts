@@ -13,13 +13,7 @@ describe('operator/gateway/sessions: one agent of two does not reach its API ser
   beforeEach(async () => {
     fixture = await GatewayFixture.start();
   });
-  afterEach(async () => {
-    try {
-      await until(() => fixture.isQuiet);
-    } finally {
-      await fixture.stop();
-    }
-  });
+  afterEach(() => fixture.stopQuiet());
 
   const ask = (rest: object = {}) => whole(fixture.client('http/1.1'), { path: PODS, ...rest });
   const answering: AgentScript = { serve: (served) => served.answer(200, [], 'pods') };
