@@ -1,12 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { REQUEST_SECONDS } from '../process/request-seconds.ts';
 import { ErrorCode, isKnownCode, nameOf } from '../tunnel/wire/codes.ts';
 import type { ExchangeEnd } from '../upstream/exchange-options.ts';
 import type { DeflatedBytes } from './deflation.ts';
 import type { PoolName } from './session-slots.ts';
 
 const PREFIX = 'clustertunnel_agent_';
-/** As of the gateway's request duration. */
-const REQUEST_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10];
 /** Codes that tell of the API server, not of the client, the gateway or ourselves. */
 const UPSTREAM_CODES: ReadonlySet<number> = new Set([
   ErrorCode.UpstreamUnreachable,

@@ -1,9 +1,8 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
+import { REQUEST_SECONDS } from '../../../process/request-seconds.ts';
 import type { GatewayMeter } from '../meter.ts';
 import { RequestPatterns } from '../request-labels.ts';
 
-/** Of the seed: an ordinary request of a person or a controller. */
-const REQUEST_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10];
 /** From `kubectl logs` to a watch of an informer. */
 const LONG_REQUEST_SECONDS = [1, 10, 60, 300, 1_800, 7_200];
 /** From a moment to the longest timeouts.request that is usual. */
