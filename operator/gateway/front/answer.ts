@@ -17,6 +17,8 @@ const DISCARD_MS = 5_000;
 /** Turns of the event loop until the end of an answer is written to a connection that takes it, and then how often to look. */
 const END_TURNS = 4;
 const LOOK_AGAIN_MS = 50;
+/** A client that resets an answer which has ended is noticed so much later at most. */
+const LOOK_FOR_RESET_MS = 1_000;
 /**
  * Repeated fields that clients read line by line. All others are joined, as RFC 9110 §5.3 allows: Node throws at a second
  * line of many fields.
@@ -102,12 +104,24 @@ export function closeWhenReset(response: ClientResponse): void {
   });
 }
 
-/** Cuts an answer that has ended and that the client does not take in time. */
+/**
+ * Cuts an answer that has ended and that the client does not take in time, or not any more: Node tells nobody of a reset
+ * without an error that comes between the end of an answer and its last byte.
+ */
 export function cutUntaken(response: ClientResponse, clock: Clock): void {
-  const writable = response instanceof ServerResponse ? response : response.stream;
+  const isHttp1 = response instanceof ServerResponse;
+  const writable = isHttp1 ? response : response.stream;
   if (writable.destroyed) return;
-  const cancel = clock.after(takeWithinMs(writable.writableLength), () => cut(response));
-  response.once('close', cancel);
+  const dueMs = clock.nowMs() + takeWithinMs(writable.writableLength);
+  let cancel = () => {};
+  const look = (): void => {
+    const leftMs = dueMs - clock.nowMs();
+    const isReset = !isHttp1 && response.stream.closed;
+    if (leftMs <= 0 || isReset) cut(response);
+    else cancel = clock.after(isHttp1 ? leftMs : Math.min(LOOK_FOR_RESET_MS, leftMs), look);
+  };
+  look();
+  response.once('close', () => cancel());
 }
 
 /** Ends an answer whose body was handed over. */
